@@ -1,0 +1,43 @@
+"""jaxcoord: thousands of agent populations at once, in JAX.
+
+    >>> import jaxcoord as jc
+    >>> model = jc.evolution.PairwiseComparison(game=jc.games.hawk_dove(v=1, c=2), size=100)
+    >>> runs = jc.simulate(model, steps=100, populations=4, seed=0)
+
+Names are imported when they are first used, so that `import jaxcoord` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxcoord import engine, evolution, figures, games, model, random
+    from jaxcoord.engine import Record, linspace, load, loguniform, logspace, simulate, sweep, uniform
+    from jaxcoord.errors import ConfigError, Interrupted, JaxcoordError, ParameterError, StoreError
+    from jaxcoord.figures import plot
+    from jaxcoord.model import Component, Model, component, observable, param, static
+
+_MODULES = ("engine", "evolution", "figures", "games", "model", "random")
+_NAMES = {
+    "jaxcoord.engine": ("Record", "linspace", "load", "loguniform", "logspace", "simulate", "sweep", "uniform"),
+    "jaxcoord.errors": ("ConfigError", "Interrupted", "JaxcoordError", "ParameterError", "StoreError"),
+    "jaxcoord.figures": ("plot",),
+    "jaxcoord.model": ("Component", "Model", "component", "observable", "param", "static"),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = sorted([*_MODULES, *_HOME])
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"jaxcoord.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'jaxcoord' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,414 @@
+"""A run on disk: a Zarr group that any xarray opens, and a manifest that alone says which blocks exist.
+
+A block's chunks are written, synced and only then entered in the manifest, which is replaced whole. Every file that
+the manifest lists has its length and checksum there. With several processes each keeps a manifest of its own, and the
+first process joins them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import threading
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxcoord.engine import durable
+from jaxcoord.engine.plan import Block, Plan
+from jaxcoord.errors import ParameterError, StoreError
+
+SCHEMA = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def resolve(name: str, folder: str | os.PathLike = "results") -> Path:
+    """The path of a run inside the results folder.
+
+    Raises: ParameterError for a name that is not plain or that would leave the folder.
+    """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ParameterError(
+            f"name = {name!r}: letters, digits, '.', '_' and '-' only, beginning with a letter or digit, at most 64"
+        )
+    path = Path(folder) / name
+    if path.resolve() != Path(folder).resolve() / name:
+        raise ParameterError(f"name = {name!r}: {path} is a link that leaves the results folder {folder}")
+    return path
+
+
+def path_of(store: str | os.PathLike) -> Path:
+    """The path of a store given as one path, its last part checked like a name. Raises: ParameterError."""
+    path = Path(store)
+    return resolve(path.name, path.parent)
+
+
+def checksum(data: bytes) -> str:
+    """CRC-32 of a file's bytes, in hexadecimal."""
+    return f"{zlib.crc32(data):08x}"
+
+
+class Manifest:
+    """One process's list of what is committed, replaced whole at every commit, with a copy of the one before."""
+
+    def __init__(self, folder: Path, process: int = 0):
+        self.path = folder / ("manifest.json" if process == 0 else f"manifest-{process}.json")
+        self.backup = self.path.with_suffix(".backup.json")
+        self.content: dict[str, Any] = {}
+
+    def save(self) -> None:
+        """Write the manifest and then its copy."""
+        body = json.dumps(self.content, sort_keys=True)
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        data = f'{{"sha256": "{digest}",\n"manifest": {body}}}\n'.encode()
+        durable.write(self.path, data)
+        durable.write(self.backup, data)
+
+    def load(self) -> bool:
+        """Read the manifest, or its copy where it is damaged; False where there is none.
+
+        Raises: StoreError where both are damaged or written by a newer version.
+        """
+        seen = False
+        for path in (self.path, self.backup):
+            try:
+                data = path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                continue
+            except UnicodeDecodeError:
+                seen = True
+                continue
+            except OSError as error:
+                raise durable.failed(path, error) from error
+            seen = True
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                whole = json.loads(data)
+                body = json.dumps(whole["manifest"], sort_keys=True)
+                if hashlib.sha256(body.encode()).hexdigest() == whole["sha256"]:
+                    self.content = whole["manifest"]
+                    break
+        if not self.content and seen:
+            raise StoreError(f"{self.path}: damaged, and so is its copy; start the run anew with --fresh")
+        if self.content and self.content["schema"] > SCHEMA:
+            raise StoreError(
+                f"{self.path}: written by a newer version of jaxcoord, schema {self.content['schema']}; "
+                f"this one reads up to {SCHEMA}: update jaxcoord or choose another name"
+            )
+        return bool(self.content)
+
+
+class Store:
+    """The open store of a run, written by this process."""
+
+    def __init__(self, path: Path, process: int = 0):
+        self.path, self.process = path, process
+        self.manifest = Manifest(path, process)
+        self.others: list[Manifest] = []
+        self.mutex = threading.Lock()
+        self._encoder: Any = None
+        self._lock: Any = None
+
+    def lock(self) -> None:
+        """Become the only writer. A dead process's lock is void. Raises: StoreError naming the owner of a live one."""
+        import filelock
+
+        durable.make_folder(self.path)
+        self._lock = filelock.FileLock(self.path / ".lock")
+        owner = self.path / ".owner.json"
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout:
+            who = "another process"
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                known = json.loads(owner.read_text())
+                who = f"process {known['pid']} on {known['host']}"
+            raise StoreError(f"{self.path}: {who} is writing this run; wait for it or choose another name") from None
+        except OSError as error:
+            raise durable.failed(self.path, error) from error
+        durable.write(owner, json.dumps({"pid": os.getpid(), "host": os.uname().nodename}).encode())
+
+    def unlock(self) -> None:
+        """Let another process write."""
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                (self.path / ".owner.json").unlink()
+            self._lock.release()
+            self._lock = None
+
+    def clear(self) -> None:
+        """Remove a run's files, for `--fresh`. Raises: StoreError for a folder that holds anything else."""
+        known = re.compile(
+            r"manifest(-\d+)?(\.backup)?\.json|config\.toml|data\.zarr|checkpoints|figures|report\.html|\.lock|"
+            r"\.owner\.json|\..*\.part"
+        )
+        strangers = [p.name for p in self.path.iterdir() if not known.fullmatch(p.name)]
+        if strangers:
+            raise StoreError(f"{self.path}: holds {strangers[0]!r}, which no run writes; choose another name")
+        for entry in self.path.iterdir():
+            if entry.name in (".lock", ".owner.json"):
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+    def load(self) -> bool:
+        """Read the run's manifest and those of other processes; False for a new store.
+
+        The first process joins what others left behind; the others start a manifest of their own.
+        Raises: StoreError for a folder that holds no run, or one that is damaged or newer.
+        """
+        if self.process:
+            main = Manifest(self.path)
+            main.load()
+            self.others = [main]
+            self.manifest.content = {"schema": SCHEMA, "blocks": {}, "checkpoints": {}, "nonfinite": []}
+            return True
+        found = self.manifest.load()
+        if not found and any(p.name not in (".lock", ".owner.json") for p in self.path.iterdir()):
+            if any(not re.fullmatch(r"\..*\.part|data\.zarr|config\.toml", p.name) for p in self.path.iterdir()
+                   if p.name not in (".lock", ".owner.json")):
+                raise StoreError(f"{self.path}: holds files but no manifest of a run; choose another name")
+        if found:
+            self.merge()
+        return found
+
+    def create(self, plan: Plan, identity: Mapping[str, Any], coords: Mapping[str, Any]) -> None:
+        """Lay out an empty store: array metadata, coordinates, and a manifest without blocks."""
+        self.manifest.content = {
+            "schema": SCHEMA,
+            "identity": dict(identity),
+            "blocks": {},
+            "checkpoints": {},
+            "nonfinite": [],
+        }
+        if self.process == 0:
+            self.write_metadata(plan, identity, coords)
+        self.manifest.save()
+
+    def write_metadata(self, plan: Plan, identity: Mapping[str, Any], coords: Mapping[str, Any]) -> None:
+        """Write, or mend, what is not a block: the arrays' descriptions and the coordinates."""
+        root = self.path / "data.zarr"
+        durable.make_folder(root)
+        for name, data in metadata_files(plan, identity, coords).items():
+            path = root / name
+            durable.make_folder(path.parent)
+            if not path.is_file() or path.read_bytes() != data:
+                durable.write(path, data)
+
+    def merge(self) -> None:
+        """Join the manifests of other processes into this one and remove them."""
+        content = self.manifest.content
+        merged = []
+        for path in sorted(self.path.glob("manifest-*.json")):
+            match = re.fullmatch(r"manifest-(\d+)\.json", path.name)
+            if match is None:
+                continue
+            other = Manifest(self.path, int(match[1]))
+            other.load()
+            merged.append(other)
+            content["blocks"] |= other.content["blocks"]
+            content["checkpoints"] |= other.content["checkpoints"]
+            content["nonfinite"] += [row for row in other.content["nonfinite"] if row not in content["nonfinite"]]
+        if not merged:
+            return
+        # A checkpoint inside a block that exists by now has served.
+        content["checkpoints"] = {
+            box: kept for box, kept in content["checkpoints"].items() if str(kept["block"]) not in content["blocks"]
+        }
+        self.manifest.save()
+        for other in merged:
+            other.path.unlink(missing_ok=True)
+            other.backup.unlink(missing_ok=True)
+
+    @property
+    def committed(self) -> set[int]:
+        """Indices of the blocks that exist, of all processes."""
+        manifests = [self.manifest, *self.others]
+        return {int(index) for m in manifests for index in m.content.get("blocks", {})}
+
+    def verify(self) -> list[str]:
+        """Drop blocks and checkpoints whose files are missing or damaged, and say which."""
+        lost = []
+        for part in ("blocks", "checkpoints"):
+            listed = self.manifest.content[part]
+            for index in sorted(listed, key=int):
+                problem = self._damage(listed[index]["files"])
+                if problem:
+                    lost.append(f"{part[:-1]} {index}: {problem}")
+                    del listed[index]
+        if lost:
+            self.manifest.save()
+        return lost
+
+    def _damage(self, files: Mapping[str, Mapping[str, Any]]) -> str | None:
+        for name, facts in files.items():
+            path = self.path / name
+            if ".." in Path(name).parts or Path(name).is_absolute():
+                return f"{name} leaves the store"
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                return f"{name}: {error.strerror}"
+            if len(data) != facts["bytes"] or checksum(data) != facts["crc32"]:
+                return f"{name}: its bytes have changed"
+        return None
+
+    def commit(
+        self,
+        plan: Plan,
+        block: Block,
+        arrays: Mapping[str, np.ndarray],
+        checkpoint: bytes | None = None,
+        nonfinite: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        """Write a block, sync it, and enter it in the manifest, with the checkpoint from which the next one goes on.
+
+        Raises: StoreError where the disk refuses; the block then does not exist.
+        """
+        files = {}
+        with self.mutex:
+            for name, data in self._encode(plan, block, arrays).items():
+                path = self.path / "data.zarr" / name
+                durable.write(path, data)
+                files[f"data.zarr/{name}"] = {"bytes": len(data), "crc32": checksum(data)}
+            box = str(block.index // plan.segments)
+            content = self.manifest.content
+            before = json.dumps([content["blocks"].get(str(block.index)), content["checkpoints"].get(box)])
+            rows = list(content["nonfinite"])
+            old = content["checkpoints"].pop(box, None)
+            if checkpoint is not None:
+                content["checkpoints"][box] = self._checkpoint_file(box, checkpoint, block.index + 1)
+            content["blocks"][str(block.index)] = {
+                "box": [[s.start, s.stop] for s in block.box],
+                "records": [block.records.start, block.records.stop],
+                "files": files,
+            }
+            content["nonfinite"] = rows + [dict(row) for row in nonfinite if dict(row) not in rows]
+            try:
+                self.manifest.save()
+            except StoreError:
+                was_block, was_checkpoint = json.loads(before)
+                content["nonfinite"] = rows
+                for part, key, value in (("blocks", str(block.index), was_block), ("checkpoints", box, was_checkpoint)):
+                    content[part].pop(key, None)
+                    if value is not None:
+                        content[part][key] = value
+                raise
+            self._drop_checkpoint(old, keep=content["checkpoints"].get(box))
+
+    def save_checkpoint(self, box: int, data: bytes, block: int) -> None:
+        """Keep how far a box has come inside a block. Raises: StoreError."""
+        with self.mutex:
+            content = self.manifest.content
+            old = content["checkpoints"].get(str(box))
+            content["checkpoints"][str(box)] = self._checkpoint_file(str(box), data, block)
+            try:
+                self.manifest.save()
+            except StoreError:
+                del content["checkpoints"][str(box)]
+                if old is not None:
+                    content["checkpoints"][str(box)] = old
+                raise
+            self._drop_checkpoint(old, keep=content["checkpoints"][str(box)])
+
+    def _checkpoint_file(self, box: str, data: bytes, block: int) -> dict[str, Any]:
+        durable.make_folder(self.path / "checkpoints")
+        name = f"checkpoints/{box}-{checksum(data)}.npz"
+        durable.write(self.path / name, data)
+        return {"block": block, "files": {name: {"bytes": len(data), "crc32": checksum(data)}}}
+
+    def _drop_checkpoint(self, old: Mapping[str, Any] | None, keep: Mapping[str, Any] | None) -> None:
+        for name in (old or {}).get("files", {}):
+            if name not in (keep or {}).get("files", {}):
+                with contextlib.suppress(OSError):
+                    (self.path / name).unlink()
+
+    def checkpoint(self, box: int) -> tuple[int, bytes] | None:
+        """The block that a box's checkpoint belongs to and the checkpoint's bytes, where there is one."""
+        for manifest in (self.manifest, *self.others):
+            kept = manifest.content.get("checkpoints", {}).get(str(box))
+            if kept and self._damage(kept["files"]) is None:
+                return kept["block"], (self.path / next(iter(kept["files"]))).read_bytes()
+        return None
+
+    def _encode(self, plan: Plan, block: Block, arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+        # zarr writes one block's chunks into memory; the bytes then go to disk by our own durable writes.
+        import zarr
+
+        files: dict[str, Any] = {}
+        group = _create_arrays(plan, zarr.storage.MemoryStore(files))
+        for name, value in arrays.items():
+            group[name][self._region(plan, block, value.ndim)] = value
+        return {key: value.to_bytes() for key, value in files.items() if not key.endswith("zarr.json")}
+
+    @staticmethod
+    def _region(plan: Plan, block: Block, dimensions: int) -> tuple[slice, ...]:
+        box = block.box
+        if plan.record.reduce:
+            box = (*box[:-1], slice(0, len(plan.record.reduce)))
+        region = (*box, block.records)
+        return region + (slice(None),) * (dimensions - len(region))
+
+
+def _create_arrays(plan: Plan, store: Any) -> Any:
+    import zarr
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    group = zarr.open_group(store, mode="w", zarr_format=3)
+    last, chunk = plan.shape[-1], plan.chunk[-1]
+    kind = "replicate"
+    if plan.record.reduce:
+        last = chunk = len(plan.record.reduce)
+        kind = "statistic"
+    for variable in plan.variables:
+        whole = plan.record.reduce and variable.dtype.kind != "f"
+        dtype = np.dtype(np.float32) if whole else variable.dtype
+        group.create_array(
+            variable.name,
+            shape=(*plan.shape[:-1], last, plan.records, *variable.shape),
+            chunks=(*plan.chunk[:-1], chunk, plan.segment, *(max(1, n) for n in variable.shape)),
+            dtype=dtype,
+            fill_value=fill_value(dtype),
+            compressors=[ZstdCodec(level=1), Crc32cCodec()],
+            chunk_key_encoding={"name": "default", "separator": "."},
+            dimension_names=(*plan.design.dims, kind, "step", *variable.dims),
+            attributes={"units": variable.unit, "long_name": variable.doc},
+        )
+    return group
+
+
+def fill_value(dtype: np.dtype) -> Any:
+    """What a missing chunk reads as: a value that no run records."""
+    if dtype.kind == "f":
+        return np.nan
+    if dtype.kind == "b":
+        return False
+    return np.iinfo(dtype).min if dtype.kind == "i" else np.iinfo(dtype).max
+
+
+def metadata_files(plan: Plan, identity: Mapping[str, Any], coords: Mapping[str, Any]) -> dict[str, bytes]:
+    """Every file of the Zarr group that is not a block, by name: descriptions and coordinates."""
+    import zarr
+
+    files: dict[str, Any] = {}
+    group = _create_arrays(plan, zarr.storage.MemoryStore(files))
+    group.attrs["jaxcoord"] = json.dumps(identity, sort_keys=True)
+    for name, (dims, values, attributes) in coords.items():
+        array = np.asarray(values)
+        if array.dtype.kind not in "iuf":
+            # Zarr 3 has no settled form for text: codes, with their labels as an attribute.
+            attributes = attributes | {"labels": [str(v) for v in values]}
+            array = np.arange(len(array), dtype=np.int32)
+        target = group.create_array(
+            name, shape=array.shape, chunks=array.shape, dtype=array.dtype, dimension_names=dims, attributes=attributes
+        )
+        target[:] = array
+    return {key: value.to_bytes() for key, value in sorted(files.items())}

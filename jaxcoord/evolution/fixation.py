@@ -1,0 +1,180 @@
+"""Closed forms of the Fermi process: fixation probabilities, stationary distribution, small-mutation limit.
+
+All are pure, batched by `jax.vmap` and differentiable. They compute in the precision that JAX is set to: for float64
+call them inside `with jax.enable_x64(True):`, which strong selection needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcoord.errors import ParameterError
+
+Array = jax.Array
+
+
+def _square(payoff: Any) -> Array:
+    payoff = jnp.asarray(payoff, float)
+    if payoff.ndim != 2 or payoff.shape[0] != payoff.shape[1]:
+        raise ParameterError(f"payoff: shape {payoff.shape}; a square matrix [S, S] is needed")
+    if not isinstance(payoff, jax.core.Tracer) and not bool(jnp.isfinite(payoff).all()):
+        raise ParameterError("payoff: not finite; every entry must be a finite number")
+    return payoff
+
+
+def _population(size: int) -> int:
+    if size < 2:
+        raise ParameterError(f"size = {size}: a population of at least 2 individuals is needed")
+    return int(size)
+
+
+def payoff_difference(payoff: Any, size: int) -> Array:
+    """Mean payoff of a mutant i less that of a resident j while there are k = 1..Z-1 mutants among Z individuals.
+
+    Args: `payoff [S, S]`; `size` Z, at least 2.
+    Returns: `[S, S, Z-1]`, entry (i, j, k-1), without self-play.
+    Source: Traulsen, Nowak & Pacheco 2006, eqs. 4 and 5.
+    """
+    payoff, size = _square(payoff), _population(size)
+    own = jnp.diagonal(payoff)
+    k = jnp.arange(1, size)
+    mutant = own[:, None, None] * (k - 1) + payoff[:, :, None] * (size - k)
+    resident = payoff.T[:, :, None] * k + own[None, :, None] * (size - k - 1)
+    return (mutant - resident) / (size - 1)
+
+
+def log_fixation_probability(payoff: Any, size: int, beta: Any) -> Array:
+    """Natural logarithm of `fixation_probability`, exact where the probability itself underflows.
+
+    Args, returns, raises, source as there.
+    """
+    difference = payoff_difference(payoff, size)
+    exponents = jnp.cumsum(-beta * difference, axis=-1)
+    return -jax.nn.logsumexp(jnp.concatenate([jnp.zeros_like(exponents[..., :1]), exponents], -1), axis=-1)
+
+
+def fixation_probability(payoff: Any, size: int, beta: Any) -> Array:
+    """Probability that a single mutant takes over a population under the Fermi rule.
+
+    1 / (1 + sum_{k=1}^{Z-1} prod_{j=1}^{k} exp(-beta [f_mutant(j) - f_resident(j)])), evaluated by log-sum-exp.
+
+    Args:
+      payoff: `[S, S]`, payoff of the row strategy against the column strategy.
+      size: population size Z, at least 2.
+      beta: selection intensity, 1 / payoff, at least 0. 0 is neutral drift (1/Z).
+    Returns: `[S, S]`, entry (i, j): a single i among Z-1 j. The diagonal is 1/Z.
+    Raises: ParameterError where `payoff` is not square or not finite, or `size` is below 2.
+    Source: Traulsen, Nowak & Pacheco 2006, eq. 5.
+    """
+    return jnp.exp(log_fixation_probability(payoff, size, beta))
+
+
+def fixation_from(payoff: Any, size: int, beta: Any) -> Array:
+    """Probability that k individuals of strategy 0 take over a population of strategies 0 and 1.
+
+    Args: as in `fixation_probability`, with `payoff [2, 2]`.
+    Returns: `[Z+1]`, for k = 0..Z: 0 at 0, 1 at Z.
+    Source: Traulsen, Nowak & Pacheco 2006, eq. 5.
+    """
+    difference = payoff_difference(payoff, size)[0, 1]
+    exponents = jnp.concatenate([jnp.zeros(1), jnp.cumsum(-beta * difference)])
+    partial = jax.lax.associative_scan(jnp.logaddexp, exponents)
+    return jnp.concatenate([jnp.zeros(1), jnp.exp(partial - partial[-1])])
+
+
+def fixation_from_continuum(payoff: Any, size: int, beta: Any) -> Array:
+    """The large-population approximation of `fixation_from` by error functions (exact where payoffs are additive).
+
+    With f_0 - f_1 = 2 u k + 2 v: [erf(xi_k) - erf(xi_0)] / [erf(xi_Z) - erf(xi_0)], xi_k = sqrt(beta/u) (k u + v).
+    The integral of exp(-beta (u k^2 + 2 v k)) is taken by Gauss-Legendre quadrature, which serves every sign of u.
+
+    Args, returns as in `fixation_from`.
+    Source: Traulsen, Pacheco & Nowak 2007, eq. 9.
+    """
+    (a, b), (c, d) = _square(payoff)
+    u = (a - b - c + d) / (2 * (size - 1))
+    v = (-a + b * size - d * size + d) / (2 * (size - 1))
+    nodes, weights = (jnp.asarray(x, float) for x in _gauss_legendre(16))
+    k = jnp.arange(_population(size))[:, None] + (nodes + 1) / 2
+    exponent = -beta * (u * k**2 + 2 * v * k)
+    pieces = (weights / 2 * jnp.exp(exponent - exponent.max())).sum(-1)
+    total = jnp.concatenate([jnp.zeros(1), jnp.cumsum(pieces)])
+    return total / total[-1]
+
+
+def _gauss_legendre(order: int):
+    import numpy as np
+
+    return np.polynomial.legendre.leggauss(order)
+
+
+def stationary_distribution(payoff: Any, size: int, beta: Any, mu: Any) -> Array:
+    """Long-run distribution of the number of strategy-0 individuals under the Fermi rule with mutation.
+
+    The chain moves by one, so the distribution is the normalised product of T+(k-1) / T-(k), summed in logarithms.
+
+    Args:
+      payoff: `[2, 2]`; size: Z, at least 2; beta: selection intensity, 1 / payoff;
+      mu: mutation probability, above 0 (without mutation the ends absorb).
+    Returns: `[Z+1]`, for k = 0..Z individuals of strategy 0.
+    Raises: ParameterError where `payoff` is not `[2, 2]` or not finite.
+    Source: Karlin & Taylor 1975, birth-death chains; rates of Traulsen, Pacheco & Nowak 2007 with mutation.
+    """
+    payoff, size = _square(payoff), _population(size)
+    if payoff.shape != (2, 2):
+        raise ParameterError(f"payoff: shape {payoff.shape}; [2, 2] is needed for the two-strategy chain")
+    gain = jnp.concatenate([jnp.zeros(1), payoff_difference(payoff, size)[0, 1], jnp.zeros(1)])
+    k = jnp.arange(size + 1)
+    meet = k * (size - k) / (size * (size - 1))
+    up = (1 - mu) * meet * jax.nn.sigmoid(beta * gain) + mu * (size - k) / size
+    down = (1 - mu) * meet * jax.nn.sigmoid(-beta * gain) + mu * k / size
+    logs = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jnp.log(up[:-1]) - jnp.log(down[1:]))])
+    return jax.nn.softmax(logs)
+
+
+def small_mutation_limit(payoff: Any, size: int, beta: Any) -> Array:
+    """Share of time that each strategy is the whole population when mutations are rare.
+
+    The population moves between monomorphic states with the mutants' fixation probabilities. The stationary vector
+    comes from state reduction (GTH) on logarithms: nothing is subtracted, nothing overflows.
+
+    Args: as in `fixation_probability`.
+    Returns: `[S]`, summing to one.
+    Raises: ParameterError where `payoff` is not square or not finite, or `size` is below 2.
+    Source: Fudenberg & Imhof 2006; elimination of Grassmann, Taksar & Heyman 1985.
+    """
+    logs = log_fixation_probability(payoff, size, beta)
+    return stationary_from_log_rates(logs.T)
+
+
+def stationary_from_log_rates(log_rates: Any) -> Array:
+    """Stationary distribution of an irreducible chain from the logarithms of its transition rates.
+
+    Args: `log_rates [S, S]`, from row to column; the diagonal is not read.
+    Returns: `[S]`, summing to one.
+    Source: Grassmann, Taksar & Heyman 1985, in logarithms.
+    """
+    log_rates = jnp.asarray(log_rates, float)
+    size = log_rates.shape[0]
+    index = jnp.arange(size)
+
+    def eliminate(i, carry):
+        rates, leaving = carry
+        k = size - 1 - i
+        kept = index < k
+        out = jax.nn.logsumexp(jnp.where(kept, rates[k], -jnp.inf))
+        through = rates[:, k, None] + rates[k, None, :] - out
+        inside = kept[:, None] & kept[None, :]
+        return jnp.where(inside, jnp.logaddexp(rates, through), rates), leaving.at[k].set(out)
+
+    rates, leaving = jax.lax.fori_loop(0, size - 1, eliminate, (log_rates, jnp.zeros(size)))
+
+    def rebuild(k, logs):
+        arriving = jnp.where(index < k, logs + rates[:, k], -jnp.inf)
+        return logs.at[k].set(jax.nn.logsumexp(arriving) - leaving[k])
+
+    logs = jax.lax.fori_loop(1, size, rebuild, jnp.zeros(size))
+    return jax.nn.softmax(logs)

@@ -1,0 +1,166 @@
+"""Pairwise comparison in a finite well-mixed population: the Fermi rule with mutation.
+
+One event draws a focal and a model individual; the focal copies the model with a probability that grows with the
+difference of their payoffs, or mutates. The state is the number of individuals of each strategy, so that an event
+costs the same at any population size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
+
+from jaxcoord import random
+from jaxcoord.games import Game, hawk_dove
+from jaxcoord.model import Model, component, observable, param, static
+
+Array = jax.Array
+UNROLLED_STRATEGIES = 12  # up to here payoffs are summed term by term; beyond, compiling S**2 terms takes too long
+
+
+def fermi(difference: Any, beta: Any) -> Array:
+    """Probability 1 / (1 + exp(-beta * difference)) that the focal copies a model who earns `difference` more.
+
+    Args: both broadcast; `beta` is the selection intensity in 1 / payoff, 0 is a coin toss.
+    Source: Blume 1993; Szabo & Toke 1998; Traulsen, Nowak & Pacheco 2006, eq. 1.
+    """
+    return jax.nn.sigmoid(jnp.asarray(beta * difference))
+
+
+def mean_payoffs(counts: Array, payoff: Array) -> Array:
+    """Mean payoff of each strategy against all the others of a population, without self-play.
+
+    Args: `counts [S]`, individuals of each strategy; `payoff [S, S]`.
+    Returns: `[S]`, ((payoff @ counts)_i - payoff_ii) / (Z - 1); meaningful for strategies that are present.
+    """
+    return (payoff @ counts - jnp.diagonal(payoff)) / (counts.sum() - 1)
+
+
+def _index(weights: list[Array], target: Array) -> Array:
+    # How many cumulative weights do not exceed the target: the index drawn in proportion to integer weights.
+    cumulative, index = weights[0], (target >= weights[0]).astype(jnp.int32)
+    for weight in weights[1:-1]:
+        cumulative = cumulative + weight
+        index = index + (target >= cumulative)
+    return index
+
+
+def _payoff_gain(counts: Array, payoff: Array, model: Array, focal: Array) -> Array:
+    # Z - 1 times the payoff of the model less that of the focal.
+    size = counts.shape[0]
+    if size <= UNROLLED_STRATEGIES:
+        terms = [sum(payoff[s, j] * counts[j] for j in range(size)) - payoff[s, s] for s in range(size)]
+        return sum(terms[s] * ((model == s).astype(jnp.float32) - (focal == s)) for s in range(size))
+    rows = jnp.arange(size).reshape((size,) + (1,) * focal.ndim)
+    diagonal = jnp.stack([payoff[s, s] for s in range(size)])
+    terms = sum(payoff[:, j] * counts[j] for j in range(size)) - diagonal
+    return (terms * ((rows == model).astype(jnp.float32) - (rows == focal))).sum(0)
+
+
+def _event(counts: Array, payoff: Array, beta: Array, mu: Array, seed: tuple[Array, Array], event: Array) -> Array:
+    """One event. Populations, if any, are on the LAST axis of every argument, which keeps each operation one vector.
+
+    The barriers make each chosen index be computed once; fused, it is computed again for every strategy.
+    """
+    size = counts.shape[0]
+    each = [counts[s] for s in range(size)]
+    total = sum(each)
+    first = jnp.uint32(3) * event.astype(jnp.uint32)
+    who = random.below_one(random.words(seed, first))
+    whom = random.below_one(random.words(seed, first + 1))
+    coin = random.probability(random.words(seed, first + 2))
+
+    focal = jax.lax.optimization_barrier(_index(each, who * total))
+    model = jax.lax.optimization_barrier(_index([each[s] - (focal == s) for s in range(size)], whom * (total - 1)))
+    copies = fermi(_payoff_gain(counts, payoff, model, focal) / (total - 1), beta)
+    mutant = jnp.minimum((whom * (size - 1)).astype(jnp.int32), size - 2)
+    mutant = mutant + (mutant >= focal)
+    # One coin decides both: below mu a mutation, below mu + (1 - mu) p a copy.
+    target = jnp.where(coin < mu, mutant, jnp.where(coin < mu + (1 - mu) * copies, model, focal))
+    target = jax.lax.optimization_barrier(target)
+    rows = jnp.arange(size).reshape((size,) + (1,) * focal.ndim)
+    return counts - (rows == focal) + (rows == target)
+
+
+def _events(counts: Array, payoff: Array, beta: Array, mu: Array, seed0: Array, seed1: Array, number: Array) -> Array:
+    payoff = jax.lax.optimization_barrier(payoff)
+
+    def body(event, counts):
+        return _event(counts, payoff, beta, mu, (seed0, seed1), event)
+
+    return jax.lax.fori_loop(0, number, body, counts.astype(jnp.float32)).astype(counts.dtype)
+
+
+_events_batched = custom_vmap(_events)
+
+
+@_events_batched.def_vmap
+def _batch_last(axis_size, batched, counts, payoff, beta, mu, seed0, seed1, number):
+    # `[P, S]` puts S, a handful, on the axis that vector units run along; `[S, P]` is some ten times faster on a CPU.
+    def last(array, is_batched):
+        array = array if is_batched else jnp.broadcast_to(array, (axis_size, *array.shape))
+        return jnp.moveaxis(array, 0, -1)
+
+    if batched[-1]:
+        raise ValueError("pairwise_events: the number of events is shared by all populations of a batch")
+    arrays = (counts, payoff, beta, mu, seed0, seed1)
+    moved = [last(array, is_batched) for array, is_batched in zip(arrays, batched, strict=False)]
+    return jnp.moveaxis(_events(*moved, number), -1, 0), True
+
+
+def pairwise_events(counts: Array, payoff: Array, beta: Any, mu: Any, key: Array, events: int) -> Array:
+    """A number of pairwise-comparison events, one after the other.
+
+    Args:
+      counts: `[S]` int32, individuals of each strategy; their sum Z, at least 2 and below 2**24, does not change.
+      payoff: `[S, S]`, payoff of the row against the column strategy.
+      beta: selection intensity, 1 / payoff, at least 0.
+      mu: probability that the focal mutates, to another strategy chosen uniformly, instead of comparing.
+      key: the random key of these events.
+      events: how many.
+    Returns: `[S]` int32, the counts afterwards.
+    Source: Traulsen, Nowak & Pacheco 2006; Traulsen, Pacheco & Nowak 2007; mutation as in EGTtools (Fernandez Domingos,
+      Santos & Lenaerts 2023).
+    """
+    seed0, seed1 = random.seeds(key)
+    beta, mu = jnp.asarray(beta, jnp.float32), jnp.asarray(mu, jnp.float32)
+    return _events_batched(counts, payoff.astype(jnp.float32), beta, mu, seed0, seed1, jnp.int32(events))
+
+
+class PairwiseComparison(Model):
+    """Fermi pairwise comparison with mutation in a finite well-mixed population; one step is `events` events.
+
+    Source: Traulsen, Nowak & Pacheco 2006 (Phys Rev E 74:011909).
+    """
+
+    game: Game = component(hawk_dove, doc="the game that everybody plays with everybody else")
+    beta: float = param(1.0, doc="selection intensity of the Fermi rule", unit="1/payoff", low=0)
+    mu: float = param(0.01, doc="probability that an event is a mutation", low=0, high=1)
+    size: int = static(100, doc="Z, individuals in the population", unit="individuals", low=2, high=2**24 - 1)
+    events: int = static(100, doc="events in one step; as many as individuals make a generation", low=1, high=2**30)
+
+    frequency = observable(dims=("strategy",), doc="share of each strategy in the population")
+
+    def init(self, key: Array) -> Array:
+        """`[S]` int32: every individual draws its strategy uniformly."""
+        options = len(self.game.strategies)
+        drawn = jax.random.randint(key, (self.size,), 0, options)
+        return (drawn[:, None] == jnp.arange(options)).sum(0, dtype=jnp.int32)
+
+    def step(self, state: Array, key: Array) -> Array:
+        """`[S]` int32: the counts after `events` events."""
+        return pairwise_events(state, self.game.payoff(), self.beta, self.mu, key, self.events)
+
+    def observe(self, state: Array) -> dict[str, Array]:
+        return {"frequency": state / jnp.float32(self.size)}
+
+    def coords(self) -> dict[str, tuple[str, ...]]:
+        return {"strategy": self.game.strategies}
+
+    @property
+    def agents(self) -> int:
+        """An event updates one individual."""
+        return self.events
