@@ -130,7 +130,9 @@ def _sampled(specs: Mapping[str, Any], kind: str, samples: int | None, seed: int
         if not isinstance(spec, ranges.Interval):
             raise ParameterError(f"sweep.{name}: a {kind} design needs an interval such as 'uniform(0, 1)'")
         if fields[name].kind == "static" or fields[name].shape:
-            raise ParameterError(f"sweep.{name}: only numeric parameters can be sampled, this one is {fields[name].kind}")
+            raise ParameterError(
+                f"sweep.{name}: only numeric parameters can be sampled, this one is {fields[name].kind}"
+            )
     if kind == "random":
         unit = np.random.default_rng(seed).random((samples, len(specs)))
     elif kind == "latin":

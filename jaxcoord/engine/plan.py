@@ -198,7 +198,11 @@ def make(
       layout: of a run that is continued, which then decides.
     Raises: ParameterError for a setting out of range or observables whose shape differs between swept static fields.
     """
-    limits = {"run.steps": (steps, 1, MAX_STEPS), "run.replicates": (replicates, 1, 2**31), "run.seed": (seed, 0, 2**32 - 1)}
+    limits = {
+        "run.steps": (steps, 1, MAX_STEPS),
+        "run.replicates": (replicates, 1, 2**31),
+        "run.seed": (seed, 0, 2**32 - 1),
+    }
     if tile is not None:
         limits["run.tile"] = (tile, 1, 2**24)
     for name, (value, low, high) in limits.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -40,6 +41,27 @@ class Span(NamedTuple):
     count: int
     row: int
     reset: bool
+
+
+@functools.cache
+def vector_width() -> int:
+    """Bits in the widest vectors of this machine's CPU that LLVM would not use unasked; 0: its own choice serves."""
+    try:
+        wide = " avx512f " in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return 0
+    return 512 if wide else 0
+
+
+def compiler_options(device: jax.Device, alone: bool = False) -> dict[str, Any]:
+    """How tiles are compiled for a device.
+
+    On a CPU tiles run side by side, one in a thread, unless one is `alone`; wide vectors are a third to a half faster.
+    """
+    if device.platform != "cpu":
+        return {}
+    options: dict[str, Any] = {} if alone else {"xla_cpu_multi_thread_eigen": False}
+    return options | ({"xla_cpu_prefer_vector_width": vector_width()} if vector_width() else {})
 
 
 def leaf_paths(model: Model) -> list[str]:
@@ -173,7 +195,7 @@ class Program:
         """The executables (init, advance) for a device, compiled once and timed apart."""
         if device not in self._compiled:
             begun = time.perf_counter()
-            options = {} if device.platform != "cpu" or self.alone else {"xla_cpu_multi_thread_eigen": False}
+            options = compiler_options(device, self.alone)
             place = jax.sharding.SingleDeviceSharding(device)
 
             def struct(tree):
@@ -267,9 +289,7 @@ def nonfinite(state: Tree) -> Array:
     floats = [x for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.inexact)]
     if not floats:
         return jnp.zeros(jax.tree.leaves(state)[0].shape[:1], bool)
-    return functools.reduce(
-        jnp.logical_or, [~jnp.isfinite(x).reshape(x.shape[0], -1).all(axis=1) for x in floats]
-    )
+    return functools.reduce(jnp.logical_or, [~jnp.isfinite(x).reshape(x.shape[0], -1).all(axis=1) for x in floats])
 
 
 def nonfinite_fields(tree: Tree, lane: int) -> list[str]:

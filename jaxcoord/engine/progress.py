@@ -49,6 +49,11 @@ class Progress:
         return max(1e-9, time.perf_counter() - self.begun - self.compiling)
 
     @property
+    def times(self) -> dict[str, float]:
+        """Seconds that running and compiling took."""
+        return {"seconds": round(self.seconds, 6), "compile_seconds": round(self.compiling, 6)}
+
+    @property
     def rate(self) -> float:
         """Agent-steps per second of this run."""
         return self.done * self.agents / self.seconds
@@ -81,7 +86,9 @@ class Progress:
                 TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
             )  # fmt: skip
             self._bar.start()
-            self._task = self._bar.add_task(f"{self.populations:,} populations x {self.steps:,} steps", total=self.total, rate="")
+            self._task = self._bar.add_task(
+                f"{self.populations:,} populations x {self.steps:,} steps", total=self.total, rate=""
+            )
         rate = f"{self.rate:.3g} agent-steps/s"
         self._bar.update(self._task, completed=self.before + self.done, rate=rate)
 

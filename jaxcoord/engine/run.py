@@ -16,6 +16,7 @@ import jax
 from jaxcoord import model as ground
 from jaxcoord.engine import dataset, design, durable, plan, processes
 from jaxcoord.engine.plan import Plan
+from jaxcoord.engine.program import vector_width
 from jaxcoord.engine.progress import Progress
 from jaxcoord.engine.record import Record
 from jaxcoord.engine.runner import Runner
@@ -119,7 +120,7 @@ def sweep(
         runner = runner_of(made, memory.commit, None, lambda box: None)
         runner.run(range(made.boxes), set())
         _tell(runner.reports, note)
-        return memory.dataset(identity, runner.reports)
+        return memory.dataset(identity, runner.reports).assign_attrs(runner.progress.times)
     return _on_disk(path_of(store), model, asked, made, tile, fresh, devices, runner_of, note)
 
 
@@ -170,7 +171,7 @@ def _on_disk(path, model, asked, made, tile, fresh, devices, runner_of, note) ->
     finally:
         if process == 0:
             held.unlock()
-    return dataset.load(path)
+    return dataset.load(path).assign_attrs(runner.progress.times)
 
 
 def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> tuple[Plan, dict]:
@@ -187,7 +188,9 @@ def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> t
         old = main.content["identity"]
         layout = old["layout"]
         if tile is not None and tile != layout["tile"]:
-            raise StoreError(f"{held.path}: was run with tile {layout['tile']}, not {tile}; leave it out or use --fresh")
+            raise StoreError(
+                f"{held.path}: was run with tile {layout['tile']}, not {tile}; leave it out or use --fresh"
+            )
         over, steps, replicates, seed, kind, samples, record = _arguments(asked, made)
         if _comparable(asked) == _comparable(old["config"]):
             made = prepare(model, over, steps, replicates, seed, kind, samples, record, None, device.platform, layout)
@@ -291,6 +294,7 @@ def versions() -> dict[str, Any]:
         "partitionable": bool(jax.config.jax_threefry_partitionable),
         "matmul": str(jax.config.jax_default_matmul_precision),
         "machine": platform.machine(),
+        "vectors": vector_width(),
     }
 
 
@@ -340,7 +344,9 @@ def free_memory() -> int:
 
 def _tell(reports: Sequence[Mapping[str, Any]], note: Callable[[str], None]) -> None:
     for report in reports[:10]:
-        setting = ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in report["parameters"].items())
+        setting = ", ".join(
+            f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in report["parameters"].items()
+        )
         note(
             f"population {report['population']} (point {report['point']}{': ' + setting if setting else ''}, replicate "
             f"{report['replicate']}) is not finite from step {report['step']} on: {', '.join(report['fields'])}"

@@ -173,8 +173,11 @@ class Store:
             return True
         found = self.manifest.load()
         if not found and any(p.name not in (".lock", ".owner.json") for p in self.path.iterdir()):
-            if any(not re.fullmatch(r"\..*\.part|data\.zarr|config\.toml", p.name) for p in self.path.iterdir()
-                   if p.name not in (".lock", ".owner.json")):
+            if any(
+                not re.fullmatch(r"\..*\.part|data\.zarr|config\.toml", p.name)
+                for p in self.path.iterdir()
+                if p.name not in (".lock", ".owner.json")
+            ):
                 raise StoreError(f"{self.path}: holds files but no manifest of a run; choose another name")
         if found:
             self.merge()

@@ -60,11 +60,10 @@ def _payoff_gain(counts: Array, payoff: Array, model: Array, focal: Array) -> Ar
     return (terms * ((rows == model).astype(jnp.float32) - (rows == focal))).sum(0)
 
 
-def _event(counts: Array, payoff: Array, beta: Array, mu: Array, seed: tuple[Array, Array], event: Array) -> Array:
-    """One event. Populations, if any, are on the LAST axis of every argument, which keeps each operation one vector.
-
-    The barriers make each chosen index be computed once; fused, it is computed again for every strategy.
-    """
+def _event(
+    counts: Array, payoff: Array, beta: Array, mu: Array, seed: tuple[Array, Array], event: Array
+) -> tuple[Array, Array]:
+    """The strategy that one event takes an individual from, and the one that it gives it."""
     size = counts.shape[0]
     each = [counts[s] for s in range(size)]
     total = sum(each)
@@ -73,25 +72,34 @@ def _event(counts: Array, payoff: Array, beta: Array, mu: Array, seed: tuple[Arr
     whom = random.below_one(random.words(seed, first + 1))
     coin = random.probability(random.words(seed, first + 2))
 
-    focal = jax.lax.optimization_barrier(_index(each, who * total))
-    model = jax.lax.optimization_barrier(_index([each[s] - (focal == s) for s in range(size)], whom * (total - 1)))
+    focal = _index(each, who * total)
+    model = _index([each[s] - (focal == s) for s in range(size)], whom * (total - 1))
     copies = fermi(_payoff_gain(counts, payoff, model, focal) / (total - 1), beta)
     mutant = jnp.minimum((whom * (size - 1)).astype(jnp.int32), size - 2)
     mutant = mutant + (mutant >= focal)
     # One coin decides both: below mu a mutation, below mu + (1 - mu) p a copy.
-    target = jnp.where(coin < mu, mutant, jnp.where(coin < mu + (1 - mu) * copies, model, focal))
-    target = jax.lax.optimization_barrier(target)
-    rows = jnp.arange(size).reshape((size,) + (1,) * focal.ndim)
-    return counts - (rows == focal) + (rows == target)
+    return focal, jnp.where(coin < mu, mutant, jnp.where(coin < mu + (1 - mu) * copies, model, focal))
+
+
+def _move(counts: Array, source: Array, target: Array) -> Array:
+    rows = jnp.arange(counts.shape[0]).reshape((counts.shape[0],) + (1,) * source.ndim)
+    return counts - (rows == source) + (rows == target)
 
 
 def _events(counts: Array, payoff: Array, beta: Array, mu: Array, seed0: Array, seed1: Array, number: Array) -> Array:
-    payoff = jax.lax.optimization_barrier(payoff)
+    """Events one after the other. Populations, if any, are on the LAST axis of every argument.
 
-    def body(event, counts):
-        return _event(counts, payoff, beta, mu, (seed0, seed1), event)
+    The loop carries a move and makes it at the start of the next event: so the compiler computes each choice once.
+    Were the counts alone carried, it would compute the whole event again for every strategy's row.
+    """
 
-    return jax.lax.fori_loop(0, number, body, counts.astype(jnp.float32)).astype(counts.dtype)
+    def body(event, carry):
+        counts = _move(*carry)
+        return counts, *_event(counts, payoff, beta, mu, (seed0, seed1), event)
+
+    nowhere = jnp.zeros(counts.shape[1:], jnp.int32)
+    moved = jax.lax.fori_loop(0, number, body, (counts.astype(jnp.float32), nowhere, nowhere))
+    return _move(*moved).astype(counts.dtype)
 
 
 _events_batched = custom_vmap(_events)

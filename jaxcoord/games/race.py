@@ -54,7 +54,11 @@ def race_payoff(
     return matrix(
         [
             [together, p12, together],
-            [survive * (s * prize / w + p21), survive * (s * prize / (2 * w) + p22), survive * (s * prize / w + copied)],
+            [
+                survive * (s * prize / w + p21),
+                survive * (s * prize / (2 * w) + p22),
+                survive * (s * prize / w + copied),
+            ],
             [together, (s / w) * (p12 + (w / s - 1) * p22), together],
         ]
     )
