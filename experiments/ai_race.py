@@ -9,6 +9,7 @@ development s and the risk of disaster p_r lie three regions: above p_r = 1 - 1/
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,7 +25,7 @@ SMALL = ("name=ai_race_small", "sweep.speed=linspace(1.05,4,7)", "sweep.risk=lin
 PAPER = "Han et al. 2020"
 
 
-def exact_safety(model: jc.evolution.PairwiseComparison, speed: float, risk: float) -> float:
+def exact_safety(model: Any, speed: Any, risk: Any) -> jax.Array:
     """Long-run share of AS in the two-strategy race, from the stationary distribution of the exact chain."""
     game = model.game
     payoff = race_payoff(speed, risk, game.rounds, game.prize, game.benefit, game.cost, game.detection)[:2, :2]
@@ -42,7 +43,7 @@ def crossing(risk: np.ndarray, share: np.ndarray) -> float:
 def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
     """Run the sweep, compare it with the exact chain and the published boundaries, and draw the phase diagram."""
     asked = config.read(CONFIG, SMALL if small else ())
-    model = asked.model
+    model: Any = asked.model
     data = jc.sweep(**asked.arguments(), store=out / asked.name, fresh=fresh)
     safety = data.frequency_mean.sel(strategy="AS").isel(step=-1).load()
     mean, error = safety.mean("replicate"), safety.std("replicate", ddof=1) / np.sqrt(safety.sizes["replicate"])
@@ -50,7 +51,7 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
 
     with jax.enable_x64(True):
         over_risk = jax.vmap(exact_safety, (None, None, 0))
-        exact = np.asarray(jax.jit(jax.vmap(over_risk, (None, 0, None)), static_argnums=())(model, speed, risk))
+        exact = np.asarray(jax.jit(jax.vmap(over_risk, (None, 0, None)))(model, speed, risk))
         bounds = race_thresholds(speed, model.game.rounds, model.game.prize)
         society, dominance = np.asarray(bounds.society), np.asarray(bounds.risk_dominance)
         paper = {
@@ -81,7 +82,7 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
 
     mean.attrs = {"long_name": "share of safe developers", "units": "1"}
     figure = figures.phase_diagram(
-        mean.transpose("risk", "speed"),
+        mean,
         levels=[0.5],
         boundaries={
             "safety selected above (I)": (speed, dominance),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxcoord import engine, evolution, figures, games, model, random
-    from jaxcoord.engine import Record, linspace, load, loguniform, logspace, simulate, sweep, uniform
+    from jaxcoord.engine import Record, linspace, load, logspace, loguniform, simulate, sweep, uniform
     from jaxcoord.errors import ConfigError, Interrupted, JaxcoordError, ParameterError, StoreError
     from jaxcoord.figures import plot
     from jaxcoord.model import Component, Model, component, observable, param, static

@@ -12,7 +12,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import jax
 import numpy as np
@@ -110,7 +110,6 @@ def observable(*, doc: str, dims: Sequence[str] = (), unit: str = "1") -> Any:
     return Observable(doc, tuple(dims), unit)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=False, field_specifiers=(param, static, component))
 class Component:
     """A frozen dataclass that is a pytree: its `param` and `component` fields are children, `static` ones structure.
 
@@ -121,11 +120,15 @@ class Component:
     fields: ClassVar[dict[str, Field]] = {}
     registered_name: ClassVar[str] = ""
 
+    if TYPE_CHECKING:
+
+        def __init__(self, *values: Any, **named: Any): ...
+
     def __init_subclass__(cls, *, name: str | None = None, abstract: bool = False, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         dataclasses.dataclass(frozen=True, eq=False)(cls)
         cls.fields = {}
-        for field in dataclasses.fields(cls):
+        for field in declared(cls):
             if "jaxcoord" not in field.metadata:
                 raise TypeError(f"{cls.__name__}.{field.name}: declare it with param(), static() or component()")
             cls.fields[field.name] = field.metadata["jaxcoord"]
@@ -154,8 +157,13 @@ class Component:
             registry.register(cls.registered_name, cls)
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
+        for field in declared(type(self)):
             object.__setattr__(self, field.name, checked(type(self), field, getattr(self, field.name)))
+
+
+def declared(cls: Any) -> tuple[dataclasses.Field, ...]:
+    """The dataclass fields of a component class, in order."""
+    return dataclasses.fields(cls)
 
 
 def checked(cls: type[Component], field: dataclasses.Field, value: Any) -> Any:
@@ -245,7 +253,7 @@ class Model(Component, abstract=True):
         """The named arrays that may be recorded."""
         raise TypeError(f"{type(self).__name__}.observe(self, state) is missing: it returns a dict of arrays")
 
-    def coords(self) -> dict[str, Sequence[Any]]:
+    def coords(self) -> Mapping[str, Sequence[Any]]:
         """Labels of the observables' dimensions, such as `{"strategy": ("hawk", "dove")}`."""
         return {}
 

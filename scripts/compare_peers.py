@@ -17,9 +17,9 @@ from typing import Any
 
 import jax
 import numpy as np
+from bench import device_name
 
 import jaxcoord as jc
-from bench import device_name
 
 COMPARISONS: dict[str, Callable[[], dict[str, Any]]] = {}
 

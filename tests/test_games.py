@@ -10,9 +10,9 @@ import pytest
 from cases import assert_close, load
 from scipy.optimize import brentq
 
-from jaxcoord import games, registry
+from jaxcoord import evolution, games, registry
 from jaxcoord.errors import ParameterError
-from jaxcoord.evolution import PairwiseComparison, small_mutation_limit
+from jaxcoord.evolution import PairwiseComparison
 from jaxcoord.games import Game, ai_race, race_payoff, race_thresholds
 from jaxcoord.games.matrix import matrix
 from jaxcoord.model import param
@@ -21,6 +21,7 @@ RACES = load("paper_cases.json", *(f"dsair2020-s{i}" for i in range(1, 7)))
 HALFWAY = load("paper_cases.json", "dsair2020-halfway-s")["dsair2020-halfway-s"]
 SLICE = load("paper_cases.json", "dsair2020-figure-slice-s")["dsair2020-figure-slice-s"]
 LATE = load("paper_cases.json", "dsair2020-late-thresholds")["dsair2020-late-thresholds"]
+small_mutation_limit = jax.jit(evolution.small_mutation_limit, static_argnums=1)
 NAMES = {"s": "speed", "p_r": "risk", "W": "rounds", "B": "prize", "b": "benefit", "c": "cost", "p_fo": "detection"}
 
 
@@ -92,11 +93,12 @@ def test_every_game_names_each_row_of_a_square_finite_matrix(name):
 def test_every_payoff_is_differentiable_and_batches_as_a_loop(name):
     game = registry.find(name, Game, "game")()
     stack = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf, float) * scale for scale in (1.0, 1.1)]), game)
-    batch = jax.vmap(lambda one: one.payoff())(stack)
+    payoff = jax.jit(lambda one: one.payoff())
+    batch = jax.jit(jax.vmap(payoff))(stack)
     for row in range(2):
         one = jax.tree.map(lambda leaf, row=row: leaf[row], stack)
-        np.testing.assert_allclose(batch[row], one.payoff(), rtol=1e-12)
-    slopes = jax.tree.leaves(jax.jacrev(lambda one: one.payoff())(jax.tree.map(lambda leaf: jnp.asarray(leaf), game)))
+        np.testing.assert_allclose(batch[row], payoff(one), rtol=1e-12)
+    slopes = jax.tree.leaves(jax.jit(jax.jacrev(payoff))(jax.tree.map(jnp.asarray, game)))
     assert len(slopes) == len(jax.tree.leaves(game))
     assert all(np.isfinite(slope).all() and np.any(slope) for slope in slopes)
 
@@ -137,7 +139,7 @@ def test_a_decorated_payoff_function_is_a_game():
 @pytest.mark.parametrize("value", [-3, "x", float("nan")])
 def test_a_parameter_without_annotation_is_checked_as_well(value):
     @games.game("A", "B")
-    def plain(v=param(1.0, doc="value", low=0)):
+    def plain(v=param(1.0, doc="value", low=0)):  # noqa: B008 (annotated, it would not be complained of)
         return matrix([[v, 0], [0, v]])
 
     with pytest.raises(ParameterError, match=r"plain\.v"):

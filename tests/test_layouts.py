@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import signal
 import socket
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import workers
-from workers import TILE, Dice, Walkers, arrays, many_blocks, unequal
+from workers import TILE, Dice, Walkers, arrays, files, many_blocks, unequal
 
 import jaxcoord as jc
 from jaxcoord import random as keys
@@ -18,6 +19,13 @@ from jaxcoord.engine.program import Program
 from jaxcoord.engine.progress import Progress
 
 cpu = functools.partial(jax.devices, "cpu")
+
+
+@pytest.fixture(autouse=True)
+def shared(request, monkeypatch):
+    """Programs compiled once, but where compiling is what a test looks at."""
+    if "programs" not in request.fixturenames:
+        workers.share_programs(monkeypatch)
 
 
 @pytest.fixture
@@ -42,15 +50,35 @@ def test_devices(count, truth, tmp_path):
     assert unequal(arrays(jc.load(tmp_path / "run")), truth) == []
 
 
-def test_two_processes_write_one_store(truth, tmp_path):
+def start_two(store, die_at=0):
+    """Start both processes of a run; the second one kills itself at a system call where that is asked for."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    both = [workers.start("process", tmp_path / "run", port, number) for number in (0, 1)]
-    for process in both:
+    return [workers.start("process", store, port, number, die_at * number) for number in (0, 1)]
+
+
+def test_two_processes_write_one_store(truth, tmp_path):
+    for process in start_two(tmp_path / "run"):
         workers.finish(process)
     assert unequal(arrays(jc.load(tmp_path / "run")), truth) == []
     assert not list((tmp_path / "run").glob("manifest-*"))
+
+
+def test_one_process_goes_on_where_one_of_two_was_killed(truth, tmp_path, small):
+    first, second = start_two(tmp_path / "run", die_at=200)
+    second.communicate(timeout=60)
+    assert second.returncode == -signal.SIGKILL
+    first.kill()
+    first.communicate(timeout=60)
+    assert (tmp_path / "run" / "manifest-1.json").is_file()
+    before = files(tmp_path / "run", "data.zarr/spread/c.*")
+    many_blocks(tmp_path / "run")
+    assert unequal(arrays(jc.load(tmp_path / "run")), truth) == []
+    after = files(tmp_path / "run", "data.zarr/spread/c.*")
+    rewritten = [name for name in before if after[name] != before[name]]
+    assert len(before) > 5
+    assert len(rewritten) <= 2  # written and not yet listed
 
 
 def make_plan(model, over, steps, replicates, seed, record, tile):
@@ -81,7 +109,6 @@ def test_boxes_in_any_order(seed, truth, small):
 def test_blocks_and_calls_of_any_length(seconds, block_bytes, truth, monkeypatch):
     monkeypatch.setattr(plan, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(runner, "CALL_SECONDS", seconds)
-    workers.share_programs(monkeypatch)
     assert unequal(arrays(many_blocks(None)), truth) == []
 
 
@@ -97,7 +124,8 @@ class Mixer(jc.Model):
     entropy = jc.observable(doc="of the shares")
 
     def init(self, key):
-        return jax.random.dirichlet(key, jnp.ones(self.size)), jax.random.normal(key, (self.size, self.size))
+        matrix = jax.random.normal(key, (self.size, self.size))
+        return jax.nn.softmax(matrix[0]), matrix
 
     def step(self, state, key):
         shares, matrix = state
@@ -290,8 +318,7 @@ DESIGNS = {
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-def test_a_design_has_its_dims_and_coordinates_and_each_point_its_parameters(name, tmp_path, monkeypatch):
-    workers.share_programs(monkeypatch)
+def test_a_design_has_its_dims_and_coordinates_and_each_point_its_parameters(name, tmp_path):
     over, options, dims, shape = DESIGNS[name]
     record = jc.Record(every=10)
     data = jc.sweep(Walkers(), over, 40, 3, seed=7, record=record, tile=4, **options)
@@ -303,7 +330,7 @@ def test_a_design_has_its_dims_and_coordinates_and_each_point_its_parameters(nam
         here = data.isel(dict(zip(dims, index, strict=True)))
         given = {p: float(here[p]) for p in ("rate", "pull") if p in data.coords}
         # The same point index, reached by a list of points that differ but for the last.
-        others = [{p: 0.5 for p in given} for _ in range(point)]
+        others = [dict.fromkeys(given, 0.5) for _ in range(point)]
         alone = jc.sweep(Walkers(), [*others, given] if given else {}, 40, 3, seed=7, record=record, tile=4)
         alone = alone.isel(point=-1) if given else alone
         assert here.place.values.tobytes() == alone.place.values.tobytes(), index
@@ -322,6 +349,35 @@ def test_a_sampled_design_fills_its_intervals(kind):
         assert 16 <= (values < middle).sum() <= 48
         assert len(np.unique(values)) == 64
         assert not np.array_equal(values, again[name].values)
+
+
+class Part(jc.Component):
+    """A part with a parameter of the same name as an observable."""
+
+    height: float = jc.param(1.0, doc="added in every step")
+
+
+class Whole(jc.Model):
+    """A model that shows what its part also calls height."""
+
+    part: Part = jc.component(Part, doc="a part")
+    height = jc.observable(doc="how far it is")
+
+    def init(self, key):
+        return jnp.float32(0)
+
+    def step(self, state, key):
+        return state + self.part.height
+
+    def observe(self, state):
+        return {"height": state}
+
+
+@pytest.mark.parametrize("disk", [False, True])
+def test_a_parameter_may_have_the_name_of_an_observable(disk, tmp_path):
+    data = jc.sweep(Whole(), {"height": [1.0, 2.0]}, 5, store=tmp_path / "run" if disk else None)
+    assert data.height.dims == ("part.height", "replicate", "step")
+    np.testing.assert_array_equal(data.height.values[:, 0, -1], [5.0, 10.0])
 
 
 # One trace

@@ -267,10 +267,11 @@ def job_devices(store: str, count: str) -> None:
     many_blocks(store)
 
 
-def job_process(store: str, port: str, number: str) -> None:
-    """Run `many_blocks` as one of two processes."""
+def job_process(store: str, port: str, number: str, die_at: str = "0") -> None:
+    """Run `many_blocks` as one of two processes; kill this one at its n-th system call where that is asked for."""
     processes.start(f"localhost:{port}", 2, int(number))
     cut_small()
+    durable.os = Faulty(int(die_at), lambda *_: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[assignment]
     assert jax.process_count() == 2
     many_blocks(store)
 

@@ -136,8 +136,11 @@ def run(
             signal.signal(number, lambda *_: stop.set())
     first = jax.process_index() == 0
     if first and not log_json:
-        print(f"{path}: {made.populations:,} populations ({made.design.points:,} points x {made.replicates:,} replicates)"
-              f" x {made.steps:,} steps on {len(devices)} {devices[0].device_kind} device(s), tile {made.tile}")  # fmt: skip
+        where = f"{len(devices)} {devices[0].device_kind} device{'s' if len(devices) > 1 else ''}"
+        points = f"{made.design.points:,} points x {made.replicates:,} replicates"
+        print(
+            f"{path}: {made.populations:,} populations ({points}) x {made.steps:,} steps on {where}, tile {made.tile}"
+        )
     begun = time.perf_counter()
 
     def note(line: str) -> None:

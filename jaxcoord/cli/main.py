@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -39,7 +40,7 @@ def describe(name: tyro.conf.Positional[str], plugin: tyro.conf.UseAppendAction[
 
 def run(
     config: tyro.conf.Positional[Path],
-    set: tyro.conf.UseAppendAction[list[str]] = [],  # noqa: A002, B006
+    set: tyro.conf.UseAppendAction[list[str]] = [],  # noqa: B006
     out: Path = Path("results"),
     name: str | None = None,
     seed: int | None = None,
@@ -97,7 +98,7 @@ def plot(store: tyro.conf.Positional[Path], out: Path | None = None, variable: s
 def config(
     action: tyro.conf.Positional[Literal["check"]],
     file: tyro.conf.Positional[Path],
-    set: tyro.conf.UseAppendAction[list[str]] = [],  # noqa: A002, B006
+    set: tyro.conf.UseAppendAction[list[str]] = [],  # noqa: B006
     plugin: tyro.conf.UseAppendAction[list[str]] = [],  # noqa: B006
 ) -> None:
     """Check a TOML file and list every fault in it.
@@ -113,7 +114,13 @@ def config(
     commands.check(file, set, plugin)
 
 
-COMMANDS = {"models": models, "describe": describe, "run": run, "plot": plot, "config": config}
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "models": models,
+    "describe": describe,
+    "run": run,
+    "plot": plot,
+    "config": config,
+}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -26,8 +26,6 @@ def coordinates(plan: Plan) -> dict[str, Coordinate]:
         dims: tuple[str, ...] = (plan.design.dims[column.axis],)
         if isinstance(values, np.ndarray) and values.ndim > 1:
             dims += tuple(f"{column.name}_{i}" for i in range(values.ndim - 1))
-        if dims == (column.name,) and isinstance(values, np.ndarray) and values.ndim > 1:
-            continue
         found[column.name] = (dims, values if isinstance(values, np.ndarray) else list(values), attributes)
     if plan.record.reduce:
         found["statistic"] = (("statistic",), list(plan.record.reduce), {"long_name": "statistic over replicates"})

@@ -85,7 +85,7 @@ def make(model: Component, over: Any, kind: str = "grid", samples: int | None = 
     lengths = {name: len(spec) for name, spec in specs.items()}
     short = _short_names(paths)
     if kind == "grid":
-        shape, axes = tuple(lengths.values()), range(len(specs))
+        shape, axes = tuple(lengths.values()), list(range(len(specs)))
         dims = tuple(short[name] for name in specs)
     else:
         if len(set(lengths.values())) > 1:
@@ -145,8 +145,8 @@ def _sampled(specs: Mapping[str, Any], kind: str, samples: int | None, seed: int
 def _checked(model: Component, path: str, field: Field, values: Any, name: str) -> Any:
     head, _, tail = path.rpartition(".")
     owner = ground.get(model, head) if head else model
-    declared = next(f for f in dataclasses.fields(owner) if f.name == tail)
-    kind = getattr(declared.type, "__name__", str(declared.type))
+    field_of = next(f for f in ground.declared(owner) if f.name == tail)
+    kind = getattr(field_of.type, "__name__", str(field_of.type))
     if field.kind == "param" and not field.shape and kind in ("int", "float"):
         try:
             array = np.asarray(values)
@@ -163,7 +163,7 @@ def _checked(model: Component, path: str, field: Field, values: Any, name: str) 
     checked = []
     for value in values:
         try:
-            checked.append(ground.checked(type(owner), declared, value))
+            checked.append(ground.checked(type(owner), field_of, value))
         except ParameterError as error:
             raise ParameterError(f"sweep.{name}: {error}") from None
     return np.stack(checked) if field.shape else checked

@@ -258,12 +258,13 @@ def _laid_out(plan: Plan, platform: str, tile: int | None) -> Plan:
     wanted = max(TILES_IN_BLOCK * base, plan.populations // BLOCKS_WANTED)
     affordable = max(1, BLOCK_BYTES // (row * plan.records))
     wanted = max(1, min(wanted, max(affordable, base)))
-    chunk, room = [], wanted
+    parts: list[int] = []
+    room = wanted
     for i, size in enumerate(reversed(plan.shape)):
         part = size if (i == 0 and plan.record.reduce) else max(1, min(size, room))
-        chunk.append(part)
+        parts.append(part)
         room = max(1, room // part) if part == size else 1
-    chunk = tuple(reversed(chunk))
+    chunk = tuple(reversed(parts))
     populations = math.prod(chunk)
     segment = max(1, min(plan.records, BLOCK_BYTES // (row * populations)))
     if tile is None:

@@ -34,11 +34,11 @@ class Carry(NamedTuple):
 
 
 class Span(NamedTuple):
-    """What one call does: `head` steps to the first boundary, then `count - 1` intervals of full length."""
+    """What one call does: `head` steps to the first boundary, then `intervals - 1` of full length."""
 
     start: int
     head: int
-    count: int
+    intervals: int
     row: int
     reset: bool
 
@@ -103,6 +103,8 @@ class Program:
     ):
         self.model, self.width, self.every, self.rows = model, width, every, rows
         self.names, self.snapshot, self.mean, self.alone = tuple(names), snapshot, mean, alone
+        self.leaves: list[Any]
+        self.tree: Any
         self.leaves, self.tree = jax.tree_util.tree_flatten(model)
         self.traces = 0
         self.compile_seconds = 0.0
@@ -254,7 +256,7 @@ class Program:
 
     def advance(self, device: jax.Device, batch: tuple, carry: Carry, buffer: dict, span: Span) -> tuple[Carry, dict]:
         """Run one span and return the new carry and buffer; the arguments stay valid."""
-        words = [np.uint32(x) for x in (span.start, span.head, span.count, span.row)]
+        words = [np.uint32(x) for x in (span.start, span.head, span.intervals, span.row)]
         return self.compiled(device)[1](*batch, carry, buffer, *words, np.bool_(span.reset))
 
     def memory(self, device: jax.Device) -> int:
@@ -268,11 +270,9 @@ class Program:
 
 def _same_shape(model: Model, before: Tree, after: Tree) -> None:
     name = model.registered_name
-    if jax.tree.structure(before) != jax.tree.structure(after):
-        raise ParameterError(
-            f"{name}.step returned a state of another structure than init: {jax.tree.structure(after)}, "
-            f"needed {jax.tree.structure(before)}"
-        )
+    one, other = (str(jax.tree.structure(tree)) for tree in (before, after))
+    if one != other:
+        raise ParameterError(f"{name}.step returned a state of another structure than init: {other}, needed {one}")
     named = jax.tree_util.tree_leaves_with_path(before)
     for (path, old), new in zip(named, jax.tree.leaves(after), strict=True):
         if old.shape != new.shape or (old.dtype != new.dtype and not new.aval.weak_type):

@@ -72,10 +72,9 @@ def parse(text: str, where: str) -> np.ndarray | Interval:
         raise ParameterError(f"{where} = {text!r}: write {ARGUMENTS[word]}")
     if word in TWO:
         return interval(numbers[0], numbers[1], word == "loguniform", f"{where} = {text!r}")
+    count = numbers[2]
     if word == "arange":
         count = (numbers[1] - numbers[0]) / numbers[2] if numbers[2] else 0.0
-    else:
-        count = numbers[2]
     if not 1 <= count <= MAX_VALUES or (word != "arange" and count != int(count)):
         raise ParameterError(f"{where} = {text!r}: {count:g} values; allowed: a whole number from 1 to {MAX_VALUES}")
     if word == "arange":
@@ -105,10 +104,7 @@ def values(spec: Any, where: str) -> np.ndarray | list | Interval:
     if isinstance(spec, np.ndarray) or hasattr(spec, "__jax_array__") or type(spec).__module__.startswith("jax"):
         spec = np.asarray(spec)
         return spec if spec.ndim else spec[None]
-    if isinstance(spec, Sequence):
-        spec = list(spec)
-    else:
-        spec = [spec]
+    spec = list(spec) if isinstance(spec, Sequence) else [spec]
     if not spec:
         raise ParameterError(f"{where} = []: no values; write at least one")
     return spec

@@ -148,7 +148,7 @@ def _on_disk(path, model, asked, made, tile, fresh, devices, runner_of, note) ->
         durable.make_folder(path)
         held.lock()
     try:
-        made, identity = _open(held, model, asked, made, tile, fresh, devices[0], note)
+        made = _open(held, model, asked, made, tile, fresh, devices[0], note)
 
         def commit(block, arrays, kept, reports):
             held.commit(made, block, arrays, kept, reports)
@@ -174,7 +174,7 @@ def _on_disk(path, model, asked, made, tile, fresh, devices, runner_of, note) ->
     return dataset.load(path).assign_attrs(runner.progress.times)
 
 
-def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> tuple[Plan, dict]:
+def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> Plan:
     """Begin, continue or refuse the run that a store holds."""
     if held.process == 0:
         if fresh:
@@ -202,7 +202,7 @@ def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> t
         refused = differences(old, identity)
         if refused:
             raise StoreError(
-                f"{held.path}: holds another run ({'; '.join(refused)}); choose another name, or replace it with --fresh"
+                f"{held.path}: holds another run ({'; '.join(refused)}); choose another name or use --fresh"
             )
         if held.process == 0:
             for line in held.verify():
@@ -219,7 +219,7 @@ def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> t
         _write_config(held.path, asked)
         held.create(made, identity, dataset.coordinates(made))
         processes.barrier("store open")
-    return made, identity
+    return made
 
 
 def _comparable(config: Mapping[str, Any]) -> dict:
@@ -290,9 +290,9 @@ def versions() -> dict[str, Any]:
     return {
         "jaxcoord": version("jaxcoord"),
         "jax": jax.__version__,
-        "x64": bool(jax.config.jax_enable_x64),
-        "partitionable": bool(jax.config.jax_threefry_partitionable),
-        "matmul": str(jax.config.jax_default_matmul_precision),
+        "x64": bool(jax.config.read("jax_enable_x64")),
+        "partitionable": bool(jax.config.read("jax_threefry_partitionable")),
+        "matmul": str(jax.config.read("jax_default_matmul_precision")),
         "machine": platform.machine(),
         "vectors": vector_width(),
     }

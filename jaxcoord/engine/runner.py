@@ -106,7 +106,7 @@ class Runner:
         with ThreadPoolExecutor(self.workers) as pool, ThreadPoolExecutor(BLOCKS_IN_FLIGHT) as threads:
             pending = [threads.submit(self._box, box, committed, pool) for box in boxes]
             try:
-                complete = all([future.result() for future in pending])
+                complete = all(future.result() for future in pending)
             except BaseException:
                 self.stop.set()
                 for future in pending:
@@ -282,7 +282,7 @@ class Runner:
         self, tile: Tile, device: jax.Device, batch: tuple, block: Block,
         slot: Slot, end: int, lanes: set[int], stride: int,
     ) -> None:  # fmt: skip
-        """Go from a slot to `end` again in strides; where a population turns bad, go through that stride in smaller ones."""
+        """Go to `end` again in strides; where a population turns bad, go through that stride in smaller ones."""
         while lanes and slot.step < end:
             span, steps = self.span(slot.step, min(stride, end - slot.step), block)
             carry, buffer = tile.program.advance(device, batch, slot.carry, slot.buffer, span)

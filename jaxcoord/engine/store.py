@@ -172,13 +172,9 @@ class Store:
             self.manifest.content = {"schema": SCHEMA, "blocks": {}, "checkpoints": {}, "nonfinite": []}
             return True
         found = self.manifest.load()
-        if not found and any(p.name not in (".lock", ".owner.json") for p in self.path.iterdir()):
-            if any(
-                not re.fullmatch(r"\..*\.part|data\.zarr|config\.toml", p.name)
-                for p in self.path.iterdir()
-                if p.name not in (".lock", ".owner.json")
-            ):
-                raise StoreError(f"{self.path}: holds files but no manifest of a run; choose another name")
+        unfinished = re.compile(r"\.lock|\.owner\.json|\..*\.part|data\.zarr|config\.toml")
+        if not found and not all(unfinished.fullmatch(p.name) for p in self.path.iterdir()):
+            raise StoreError(f"{self.path}: holds files but no manifest of a run; choose another name")
         if found:
             self.merge()
         return found

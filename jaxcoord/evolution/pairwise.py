@@ -7,6 +7,7 @@ costs the same at any population size.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -52,8 +53,9 @@ def _payoff_gain(counts: Array, payoff: Array, model: Array, focal: Array) -> Ar
     # Z - 1 times the payoff of the model less that of the focal.
     size = counts.shape[0]
     if size <= UNROLLED_STRATEGIES:
-        terms = [sum(payoff[s, j] * counts[j] for j in range(size)) - payoff[s, s] for s in range(size)]
-        return sum(terms[s] * ((model == s).astype(jnp.float32) - (focal == s)) for s in range(size))
+        each = [sum(payoff[s, j] * counts[j] for j in range(size)) - payoff[s, s] for s in range(size)]
+        gains = [each[s] * ((model == s).astype(jnp.float32) - (focal == s)) for s in range(size)]
+        return sum(gains[1:], gains[0])
     rows = jnp.arange(size).reshape((size,) + (1,) * focal.ndim)
     diagonal = jnp.stack([payoff[s, s] for s in range(size)])
     terms = sum(payoff[:, j] * counts[j] for j in range(size)) - diagonal
@@ -66,7 +68,7 @@ def _event(
     """The strategy that one event takes an individual from, and the one that it gives it."""
     size = counts.shape[0]
     each = [counts[s] for s in range(size)]
-    total = sum(each)
+    total = sum(each[1:], each[0])
     first = jnp.uint32(3) * event.astype(jnp.uint32)
     who = random.below_one(random.words(seed, first))
     whom = random.below_one(random.words(seed, first + 1))
@@ -95,14 +97,15 @@ def _events(counts: Array, payoff: Array, beta: Array, mu: Array, seed0: Array, 
 
     def body(event, carry):
         counts = _move(*carry)
-        return counts, *_event(counts, payoff, beta, mu, (seed0, seed1), event)
+        source, target = _event(counts, payoff, beta, mu, (seed0, seed1), event)
+        return counts, source, target
 
     nowhere = jnp.zeros(counts.shape[1:], jnp.int32)
     moved = jax.lax.fori_loop(0, number, body, (counts.astype(jnp.float32), nowhere, nowhere))
     return _move(*moved).astype(counts.dtype)
 
 
-_events_batched = custom_vmap(_events)
+_events_batched: Any = custom_vmap(_events)
 
 
 @_events_batched.def_vmap
@@ -115,8 +118,8 @@ def _batch_last(axis_size, batched, counts, payoff, beta, mu, seed0, seed1, numb
     if batched[-1]:
         raise ValueError("pairwise_events: the number of events is shared by all populations of a batch")
     arrays = (counts, payoff, beta, mu, seed0, seed1)
-    moved = [last(array, is_batched) for array, is_batched in zip(arrays, batched, strict=False)]
-    return jnp.moveaxis(_events(*moved, number), -1, 0), True
+    counts, payoff, beta, mu, seed0, seed1 = map(last, arrays, batched[:-1])
+    return jnp.moveaxis(_events(counts, payoff, beta, mu, seed0, seed1, number), -1, 0), True
 
 
 def pairwise_events(counts: Array, payoff: Array, beta: Any, mu: Any, key: Array, events: int) -> Array:
@@ -165,7 +168,7 @@ class PairwiseComparison(Model):
     def observe(self, state: Array) -> dict[str, Array]:
         return {"frequency": state / jnp.float32(self.size)}
 
-    def coords(self) -> dict[str, tuple[str, ...]]:
+    def coords(self) -> Mapping[str, Sequence[str]]:
         return {"strategy": self.game.strategies}
 
     @property

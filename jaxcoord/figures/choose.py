@@ -218,11 +218,8 @@ def _stacked(array: Any, found: Roles) -> tuple[Any, str, str]:
         return parts[0], cut, bad
     names = xarray.DataArray([name for name, _ in slices], dims="label", name="label")
     bare = [part.drop_vars([c for c in part.coords if not part[c].dims]) for part in parts]
-    return (
-        xarray.concat(bare, dim=names, coords="minimal", compat="override", join="override", combine_attrs="override"),
-        cut,
-        bad,
-    )
+    same: dict[str, Any] = {"coords": "minimal", "compat": "override", "join": "override", "combine_attrs": "override"}
+    return xarray.concat(bare, dim=names, **same), cut, bad
 
 
 def _bars(array: Any, axes: list[str], found: Roles, parts: list[str], levels: Any) -> Any:
