@@ -81,6 +81,7 @@ def draw(panels):
         axes.plot(k, k / SIZE, color="0.6", linestyle=":", linewidth=1, label="neutral")
         axes.errorbar(share.mutants, mean, half, fmt="o", markersize=3.5, color="#D55E00", label="simulated, 95 %")
         axes.set_title(name)
+        axes.set_xticks(range(0, SIZE + 1, 5))
         axes.set_xlabel("initial number k of 20")
     figure.axes[0].set_ylabel("fixation probability")
     figure.axes[0].legend(frameon=False, fontsize=8)

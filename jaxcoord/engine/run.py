@@ -287,12 +287,13 @@ def versions() -> dict[str, Any]:
     """Versions and switches that decide a run's last bits."""
     from importlib.metadata import version
 
+    flags: Any = jax.config
     return {
         "jaxcoord": version("jaxcoord"),
         "jax": jax.__version__,
-        "x64": bool(jax.config.read("jax_enable_x64")),
-        "partitionable": bool(jax.config.read("jax_threefry_partitionable")),
-        "matmul": str(jax.config.read("jax_default_matmul_precision")),
+        "x64": bool(flags.jax_enable_x64),
+        "partitionable": bool(flags.jax_threefry_partitionable),
+        "matmul": str(flags.jax_default_matmul_precision),
         "machine": platform.machine(),
         "vectors": vector_width(),
     }
