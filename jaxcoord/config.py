@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -197,12 +196,12 @@ def _component(table: Any, base: type, where: str, problems: list[str]) -> Any:
 def _fields(cls: type, table: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
     values = {}
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    hints = _hints(cls)
     for key, value in table.items():
         if key not in fields:
             problems.append(f"{where}.{key}: unknown key{nearest(key, fields)}")
         elif fields[key].metadata["jaxcoord"].kind == "component":
-            values[key] = _component(value, hints.get(key, Component), f"{where}.{key}", problems)
+            base = fields[key].metadata["jaxcoord"].base or Component
+            values[key] = _component(value, base, f"{where}.{key}", problems)
         else:
             try:
                 values[key] = ground.checked(cls, fields[key], value)
@@ -210,13 +209,6 @@ def _fields(cls: type, table: Mapping[str, Any], where: str, problems: list[str]
                 name = cls.registered_name or cls.__name__  # type: ignore[attr-defined]
                 problems.append(str(error).replace(f"{name}.{key}", f"{where}.{key}", 1))
     return values
-
-
-def _hints(cls: type) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(cls)
-    except (NameError, TypeError):
-        return {}
 
 
 def _swept(table: Any, run: Any, problems: list[str]) -> Any:

@@ -35,6 +35,7 @@ class Field:
     high: float = math.inf
     choices: tuple[str, ...] = ()
     shape: tuple[str, ...] = ()
+    base: type | None = None
 
     @property
     def allowed(self) -> str:
@@ -100,9 +101,13 @@ def static(
     return dataclasses.field(default=default, metadata={"jaxcoord": meta})
 
 
-def component(default: Callable[[], Any], *, doc: str) -> Any:
-    """A part with fields of its own, such as a game: `default` builds the one that is used when none is given."""
-    return dataclasses.field(default_factory=default, metadata={"jaxcoord": Field("component", doc)})
+def component(default: Callable[[], Any], *, doc: str, base: type | None = None) -> Any:
+    """A part with fields of its own, such as a game.
+
+    Args: `default` builds the one that is used when none is given; `base` is the class that any other must have,
+      `Component` by default.
+    """
+    return dataclasses.field(default_factory=default, metadata={"jaxcoord": Field("component", doc, base=base)})
 
 
 def observable(*, doc: str, dims: Sequence[str] = (), unit: str = "1") -> Any:
@@ -175,8 +180,10 @@ def checked(cls: type[Component], field: dataclasses.Field, value: Any) -> Any:
     where = f"{cls.registered_name or cls.__name__}.{field.name}"
     kind = getattr(field.type, "__name__", str(field.type))
     if meta.kind == "component":
-        if not isinstance(value, Component):
-            raise ParameterError(f"{where} = {value!r}: a component such as a game is needed, see `jaxcoord models`")
+        base = meta.base or Component
+        if not isinstance(value, base):
+            kind = base.__name__.lower()
+            raise ParameterError(f"{where} = {value!r}: a {kind} is needed, see `jaxcoord models`")
         return value
     if isinstance(value, jax.core.Tracer | jax.Array):
         return value

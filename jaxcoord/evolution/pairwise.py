@@ -147,7 +147,7 @@ class PairwiseComparison(Model):
     Source: Traulsen, Nowak & Pacheco 2006 (Phys Rev E 74:011909).
     """
 
-    game: Game = component(hawk_dove, doc="the game that everybody plays with everybody else")
+    game: Game = component(hawk_dove, base=Game, doc="the game that everybody plays with everybody else")
     beta: float = param(1.0, doc="selection intensity of the Fermi rule", unit="1/payoff", low=0)
     mu: float = param(0.01, doc="probability that an event is a mutation", low=0, high=1)
     size: int = static(100, doc="Z, individuals in the population", unit="individuals", low=2, high=2**24 - 1)

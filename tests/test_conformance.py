@@ -1,0 +1,100 @@
+"""Every model has every property, and the harness finds a model that lacks one."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxcoord as jc
+from jaxcoord.engine import conformance
+
+
+class Logistic(jc.Model, name="test-logistic"):
+    """The logistic map from a random start."""
+
+    growth: float = jc.param(2.5, doc="growth rate", low=0, high=4)
+    x = jc.observable(doc="population")
+
+    def init(self, key):
+        return jax.random.uniform(key)
+
+    def step(self, state, key):
+        return self.growth * state * (1 - state)
+
+    def observe(self, state):
+        return {"x": state}
+
+
+MODELS = {
+    "pairwise-comparison": jc.evolution.PairwiseComparison(events=5),
+    "pairwise-comparison, three strategies": jc.evolution.PairwiseComparison(
+        jc.games.rock_paper_scissors(), size=30, events=5
+    ),
+    "pairwise-comparison, ai race": jc.evolution.PairwiseComparison(jc.games.ai_race(), beta=0.01, events=5),
+    "logistic": Logistic(),
+}
+
+
+@pytest.mark.parametrize("proves", conformance.PROPERTIES)
+@pytest.mark.parametrize("name", MODELS)
+def test_model_has_property(name, proves):
+    conformance.PROPERTIES[proves](MODELS[name])
+
+
+def test_every_registered_model_is_listed():
+    from jaxcoord import registry
+
+    ours = [n for n in registry.names(jc.Model) if registry.find(n, jc.Model, "").__module__.startswith("jaxcoord.")]
+    assert set(ours) <= {model.registered_name for model in MODELS.values()}
+
+
+def test_gradient_of_a_smooth_model():
+    conformance.gradient(Logistic(), "growth", "x")
+
+
+class GrowsState(Logistic, name="test-grows-state"):
+    def step(self, state, key):
+        return jnp.stack([state, state])
+
+
+class WrongNames(Logistic, name="test-wrong-names"):
+    def observe(self, state):
+        return {"y": state}
+
+
+class Explodes(Logistic, name="test-explodes"):
+    def step(self, state, key):
+        return state / 0.0
+
+
+class ReadsAClock(Logistic, name="test-reads-a-clock"):
+    calls = [0]
+
+    def step(self, state, key):
+        self.calls[0] += 1
+        return state + self.calls[0]
+
+
+class Rounds(Logistic, name="test-rounds"):
+    """Its gradient is zero though its value moves."""
+
+    def step(self, state, key):
+        return state + jax.lax.stop_gradient(self.growth)
+
+
+@pytest.mark.parametrize(
+    ("model", "proves"),
+    [(GrowsState(), "shapes"), (WrongNames(), "shapes"), (Explodes(), "finite"), (ReadsAClock(), "jit_is_no_jit")],
+)
+def test_harness_finds_the_fault(model, proves):
+    with pytest.raises(jc.JaxcoordError):
+        conformance.PROPERTIES[proves](model)
+
+
+def test_harness_names_what_fails():
+    with pytest.raises(conformance.ConformanceError, match=r"test-explodes: finite: .*state"):
+        conformance.check(Explodes())
+
+
+def test_harness_finds_a_wrong_gradient():
+    with pytest.raises(conformance.ConformanceError, match="by difference"):
+        conformance.gradient(Rounds(), "growth", "x")
