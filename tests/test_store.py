@@ -130,8 +130,10 @@ def test_short_writes_are_written_on(tmp_path, truth, monkeypatch):
 
 
 def damage(random, path):
-    """Flip a bit, cut or remove one file of a store; its name and what was done."""
-    name = str(random.choice(sorted(files(path))))
+    """Flip a bit, cut or remove one file of a store, of each folder as often; its name and what was done."""
+    names = sorted(files(path))
+    part = random.choice(sorted({n.rpartition("/")[0] or n for n in names}))
+    name = str(random.choice([n for n in names if part in (n, n.rpartition("/")[0])]))
     target = path / name
     data = bytearray(target.read_bytes())
     kind = random.choice(["flip", "cut", "remove"])
@@ -149,13 +151,11 @@ def damage_and_mend(which, trials, seed, truth, tmp_path):
     """Damage a copy of a store, run the same sweep, and compare data and the other files with the truth."""
     random = np.random.default_rng(seed)
     wanted = arrays(jc.load(truth / "whole"))
-    kinds = set()
     for trial in range(trials):
         path = tmp_path / f"run{trial}"
         shutil.copytree(truth / which, path)
         sound = files(path)
         name, kind = damage(random, path)
-        kinds.add((name.split("/")[0], str(kind)))
         lines = []
         found = walkers(path, note=lines.append)
         assert unequal(arrays(found), wanted) == [], (name, kind)
@@ -166,7 +166,6 @@ def damage_and_mend(which, trials, seed, truth, tmp_path):
         assert {n: after[n] for n in blocks - hurt} == {n: sound[n] for n in blocks - hurt}, (name, kind)
         assert bool(hurt or name.startswith("checkpoints")) == bool(lines), (name, kind, lines)
         shutil.rmtree(path)
-    return kinds
 
 
 @pytest.mark.parametrize("which", ["whole", "half"])
@@ -178,8 +177,7 @@ def test_damage_is_mended_by_the_same_command(which, truth, tmp_path):
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("which", ["whole", "half"])
 def test_five_hundred_kinds_of_damage_are_mended(which, seed, truth, tmp_path):
-    kinds = damage_and_mend(which, 50, 100 + seed, truth, tmp_path)
-    assert {part for part, _ in kinds} >= {"data.zarr", "manifest.json", "manifest.backup.json", "config.toml"}
+    damage_and_mend(which, 50, 100 + seed, truth, tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -96,15 +96,15 @@ def check(file: Path, changes: Sequence[str], plugins: Sequence[str]) -> None:
     """Check a config and say what it would run."""
     load_plugins(plugins)
     found = configs.read(file, changes)
-    made = _plan(found, "cpu")
+    made = _plan(found, jax.devices()[0])
     print(f"{file}: valid; {made.design.points:,} points x {made.replicates:,} replicates, {made.steps:,} steps")
 
 
-def _plan(found: configs.Config, platform: str) -> Plan:
+def _plan(found: configs.Config, device: jax.Device) -> Plan:
     run = found.run
     return engine.prepare(
         found.model, found.over, run.steps, run.replicates, run.seed, run.design, run.samples or None,
-        found.record, run.tile or None, platform,
+        found.record, run.tile or None, device,
     )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def run(
         devices = jax.local_devices()
     except RuntimeError as error:
         raise ParameterError(f"--device {device}: {' '.join(str(error).split())[:160]}") from None
-    made = _plan(found, devices[0].platform)
+    made = _plan(found, devices[0])
     if dry:
         print_plan(made, path, devices[0])
         return

@@ -28,6 +28,7 @@ TILES_IN_BLOCK = 8
 CPU_TILE = 256
 ACCELERATOR_TILE = 16384
 CPU_CACHE_BYTES = 2**19
+UNKNOWN_MEMORY_BYTES = 2**33
 MAX_STEPS = 2**32 - 2
 
 
@@ -186,15 +187,15 @@ def make(
     steps: int,
     replicates: int,
     seed: int,
-    platform: str = "cpu",
+    free: int | None = None,
     tile: int | None = None,
     layout: dict[str, Any] | None = None,
 ) -> Plan:
     """Work out a plan.
 
     Args:
-      platform: of the devices, which decides how many populations a tile holds.
-      tile: populations in a tile; by default from the platform and the size of one population.
+      free: bytes of memory that an accelerator has free; None for a CPU, where the cache decides.
+      tile: populations in a tile; by default as many as fit the cache, or an accelerator's memory.
       layout: of a run that is continued, which then decides.
     Raises: ParameterError for a setting out of range or observables whose shape differs between swept static fields.
     """
@@ -219,7 +220,7 @@ def make(
         return dataclasses.replace(
             draft, tile=layout["tile"], chunk=tuple(layout["chunk"]), segment=layout["segment"]
         )  # fmt: skip
-    return _laid_out(draft, platform, tile)
+    return _laid_out(draft, free, tile)
 
 
 def _variables(plan: Plan) -> tuple[tuple[Variable, ...], int]:
@@ -247,12 +248,21 @@ def _variables(plan: Plan) -> tuple[tuple[Variable, ...], int]:
     return found, state_bytes
 
 
-def _laid_out(plan: Plan, platform: str, tile: int | None) -> Plan:
+def free_memory(device: jax.Device) -> int | None:
+    """Bytes that an accelerator has free; None for a CPU."""
+    if device.platform == "cpu":
+        return None
+    known = device.memory_stats() or {}
+    return known.get("bytes_limit", UNKNOWN_MEMORY_BYTES) - known.get("bytes_in_use", 0)
+
+
+def _laid_out(plan: Plan, free: int | None, tile: int | None) -> Plan:
     each = max(1, plan.bytes_per_population)
-    if platform == "cpu":
-        widest, memory = CPU_TILE, CPU_CACHE_BYTES
+    if free is None:
+        widest, memory, fewest = CPU_TILE, CPU_CACHE_BYTES, TILES_IN_BLOCK
     else:
-        widest, memory = ACCELERATOR_TILE, 2**32
+        # A call holds the states before and after it, its temporaries, and the records.
+        widest, memory, fewest = ACCELERATOR_TILE, free // 16, 1
     base = tile or max(1, min(widest, 2 ** int(math.log2(max(1, memory // each)))))
     row = max(1, plan.row_bytes)
     wanted = max(TILES_IN_BLOCK * base, plan.populations // BLOCKS_WANTED)
@@ -269,7 +279,7 @@ def _laid_out(plan: Plan, platform: str, tile: int | None) -> Plan:
     segment = max(1, min(plan.records, BLOCK_BYTES // (row * populations)))
     if tile is None:
         # Share a block's populations evenly among its tiles, in whole vectors, so that little is padding.
-        tiles = max(1, round(populations / base), min(TILES_IN_BLOCK, populations // 16))
+        tiles = max(1, round(populations / base), min(fewest, populations // 16))
         base = -(-populations // tiles)
         base = base if base < 16 else -(-base // 16) * 16
     return dataclasses.replace(plan, tile=base, chunk=chunk, segment=segment)

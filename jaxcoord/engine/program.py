@@ -213,6 +213,7 @@ class Program:
             arguments = (*start, struct(carry), struct(self.buffer_shapes()), *scalars)
             advance = self._jit_advance.lower(*arguments).compile(compiler_options=options)
             self._compiled[device] = init, advance
+            self._fits(device)
             self.compile_seconds += time.perf_counter() - begun
         return self._compiled[device]
 
@@ -258,6 +259,15 @@ class Program:
         """Run one span and return the new carry and buffer; the arguments stay valid."""
         words = [np.uint32(x) for x in (span.start, span.head, span.intervals, span.row)]
         return self.compiled(device)[1](*batch, carry, buffer, *words, np.bool_(span.reset))
+
+    def _fits(self, device: jax.Device) -> None:
+        limit = (device.memory_stats() or {}).get("bytes_limit") if device.platform != "cpu" else None
+        if limit and self.memory(device) > limit:
+            need, have = self.memory(device) / 2**30, limit / 2**30
+            raise ParameterError(
+                f"run.tile = {self.width}: a tile needs {need:.3g} GiB and the device has {have:.3g} GiB; "
+                f"at most {max(1, int(self.width * have / need))} would fit"
+            )
 
     def memory(self, device: jax.Device) -> int:
         """Bytes that one call of the advance program holds: arguments, results and temporary arrays."""

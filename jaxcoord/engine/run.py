@@ -109,7 +109,7 @@ def sweep(
     if not isinstance(model, Model):
         raise ParameterError(f"model = {model!r}: an instance of a jaxcoord Model is needed")
     asked = describe(model, over, steps, replicates, seed, design, samples, record)
-    made = prepare(model, over, steps, replicates, seed, design, samples, record, tile, devices[0].platform)
+    made = prepare(model, over, steps, replicates, seed, design, samples, record, tile, devices[0])
     runner_of = _runner_factory(devices, progress, log_json, stop, checkpoint_seconds)
     if store is None:
         if jax.process_count() > 1:
@@ -126,11 +126,11 @@ def sweep(
 
 def prepare(
     model: Model, over: Any, steps: int, replicates: int, seed: int, kind: str, samples: int | None,
-    record: Record | None, tile: int | None, on: str, layout: dict | None = None,
+    record: Record | None, tile: int | None, device: jax.Device, layout: dict | None = None,
 ) -> Plan:  # fmt: skip
-    """The plan that `sweep` runs on a platform."""
+    """The plan that `sweep` runs on a kind of device."""
     points = design.make(model, over, kind, samples, seed if isinstance(seed, int) else 0)
-    return plan.make(model, points, record or Record(), steps, replicates, seed, on, tile, layout)
+    return plan.make(model, points, record or Record(), steps, replicates, seed, plan.free_memory(device), tile, layout)
 
 
 def _runner_factory(devices, progress, log_json, stop, checkpoint_seconds) -> Callable[..., Runner]:
@@ -193,7 +193,7 @@ def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> P
             )
         over, steps, replicates, seed, kind, samples, record = _arguments(asked, made)
         if _comparable(asked) == _comparable(old["config"]):
-            made = prepare(model, over, steps, replicates, seed, kind, samples, record, None, device.platform, layout)
+            made = prepare(model, over, steps, replicates, seed, kind, samples, record, None, device, layout)
         identity = {
             "config": asked,
             "versions": versions() | {"device": device.device_kind, "program": program_digest(made, device)},
@@ -208,7 +208,7 @@ def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> P
             for line in held.verify():
                 note(f"{held.path}: {line}; it will be computed again")
             held.write_metadata(made, identity, dataset.coordinates(made))
-            _write_config(held.path, asked)
+            _write_config(held.path, asked, made)
             processes.barrier("store open")
     else:
         identity = {
@@ -216,7 +216,8 @@ def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> P
             "versions": versions() | {"device": device.device_kind, "program": program_digest(made, device)},
             "layout": made.layout(),
         }
-        _write_config(held.path, asked)
+        if held.process == 0:
+            _write_config(held.path, asked, made)
         held.create(made, identity, dataset.coordinates(made))
         processes.barrier("store open")
     return made
@@ -233,10 +234,12 @@ def _arguments(asked: Mapping[str, Any], made: Plan) -> tuple:
     return over, run["steps"], run["replicates"], run["seed"], run["design"], run["samples"], made.record
 
 
-def _write_config(path: Path, asked: Mapping[str, Any]) -> None:
+def _write_config(path: Path, asked: Mapping[str, Any], made: Plan) -> None:
     import tomli_w
 
-    target, data = path / "config.toml", tomli_w.dumps(_without_none(asked)).encode()
+    whole = {"name": path.name} | _without_none(asked)
+    whole["run"]["tile"] = made.tile
+    target, data = path / "config.toml", tomli_w.dumps(whole).encode()
     if not target.is_file() or target.read_bytes() != data:
         durable.write(target, data)
 
