@@ -185,8 +185,12 @@ def checked(cls: type[Component], field: dataclasses.Field, value: Any) -> Any:
             kind = base.__name__.lower()
             raise ParameterError(f"{where} = {value!r}: a {kind} is needed, see `jaxcoord models`")
         return value
-    if isinstance(value, jax.core.Tracer | jax.Array):
+    if isinstance(value, jax.core.Tracer):
         return value
+    if isinstance(value, jax.Array):
+        if meta.kind == "param":
+            return value
+        value = value.tolist()
     if meta.shape:
         return checked_array(where, meta, value)
     if kind == "str" or meta.choices:
@@ -197,7 +201,7 @@ def checked(cls: type[Component], field: dataclasses.Field, value: Any) -> Any:
         if not isinstance(value, bool | np.bool_):
             raise ParameterError(f"{where} = {value!r}: true or false is needed")
         return bool(value)
-    if kind not in ("int", "float"):
+    if meta.kind == "static" and kind not in ("int", "float"):
         return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
@@ -215,9 +219,12 @@ def checked(cls: type[Component], field: dataclasses.Field, value: Any) -> Any:
 def checked_array(where: str, meta: Field, value: Any) -> np.ndarray:
     """An array parameter as float64, or a ParameterError: ragged, not numeric, wrong axes, not finite, out of range."""
     try:
-        array = np.asarray(value, float)
-    except (TypeError, ValueError):
-        raise ParameterError(f"{where}: an array of numbers with axes {list(meta.shape)} is needed") from None
+        array = np.asarray(value)
+    except ValueError:
+        array = np.asarray("ragged")
+    if array.dtype.kind not in "iuf":
+        raise ParameterError(f"{where}: an array of numbers with axes {list(meta.shape)} is needed")
+    array = array.astype(float)
     if array.ndim != len(meta.shape):
         raise ParameterError(f"{where}: {array.ndim} axes; needed: {len(meta.shape)}, {list(meta.shape)}")
     sizes: dict[str, int] = {}
@@ -317,7 +324,7 @@ def replace(root: C, values: Mapping[str, Any]) -> C:
         else:
             direct[head] = value
     for head, inner in nested.items():
-        direct[head] = replace(getattr(root, head), inner)
+        direct[head] = replace(direct.get(head, getattr(root, head)), inner)
     return dataclasses.replace(root, **direct)  # type: ignore[type-var]
 
 

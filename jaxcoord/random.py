@@ -35,6 +35,7 @@ def words(seed: tuple[Array, Array], counter: Array) -> Array:
       seed: the pair of `seeds`, of any shape.
       counter: `uint32` of a shape that broadcasts with the seed; a counter is used once per seed.
     Returns: `uint32` of the broadcast shape.
+    The seeds must be random, as `seeds` makes them: words of hand-made neighbouring second seeds are correlated.
     Source: multipliers of Wellons 2018, Hash function prospector (lowbias32); construction after SplitMix
       (Steele, Lea & Flood 2014). Tested for uniformity and independence in tests/test_random.py.
     """
@@ -48,11 +49,15 @@ def _avalanche(x: Array) -> Array:
     return x ^ (x >> 16)
 
 
-def below_one(word: Array) -> Array:
-    """A word as a uniform number in [0, 1), in steps of 2**-24: to choose an index."""
-    return (word >> 8).astype(jnp.float32) * jnp.float32(2.0**-24)
+def index_below(word: Array, size: Array) -> Array:
+    """A word as a uniform index 0..size-1, `uint32`: the high half of word times size.
+
+    Each index has `2**32 / size` words, rounded up or down; by way of a float32 it would have `2**24 / size`.
+    Source: Lemire 2019, without the rejection step.
+    """
+    return jax.lax.mulhi(word, size)
 
 
 def probability(word: Array) -> Array:
-    """A word as a uniform number in [0, 1], in steps of 2**-32 near 0: to compare with a small probability."""
-    return word.astype(jnp.float32) * jnp.float32(2.0**-32)
+    """A word as a uniform number in [0, 1), in steps of 2**-32 near 0: to compare with a small probability."""
+    return jnp.minimum(word.astype(jnp.float32) * jnp.float32(2.0**-32), jnp.float32(1 - 2.0**-24))

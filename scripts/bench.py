@@ -220,7 +220,7 @@ class Walk(jc.Model):
         return (
             state * 0.99
             + self.drift
-            + random.below_one(random.words(random.seeds(key), jnp.arange(64, dtype=jnp.uint32)))
+            + random.probability(random.words(random.seeds(key), jnp.arange(64, dtype=jnp.uint32)))
         )
 
     def observe(self, state):

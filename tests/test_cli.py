@@ -178,7 +178,7 @@ def test_plugin_makes_a_model_available(folder, monkeypatch):
         (("run", "small.toml", "--plugin", "no_such_module"), ["--plugin", "no_such_module"]),
         (("run", "small.toml", "--device", "tpu"), ["tpu"]),
         (("run", "small.toml", "--processes", "2"), ["--coordinator", "--process-id"]),
-        (("run", "small.toml", "--set", "sweep.risk=linspace(0,1,1000000)", "--set", "sweep.speed=linspace(1,2,1000000)"),
+        (("run", "small.toml", "--set", "sweep.risk=linspace(0,1,1000000)", "--set", "sweep.mu=linspace(0,1,1000000)"),
          ["1e+12 points"]),
         (("describe", "pairwise"), ["pairwise", "'pairwise-comparison'"]),
         (("plot", "results/none"), ["results/none", "no such run"]),

@@ -12,6 +12,7 @@ import jaxcoord as jc
 from jaxcoord import config
 from jaxcoord.errors import ConfigError
 
+NAN = float("nan")
 VALID = """
 name = "small"
 [model]
@@ -101,7 +102,7 @@ def test_set_changes_sweep_run_record_and_parts():
             ["model.game.v", "number"],
         ),
         (
-            {"model": {"name": "pairwise-comparison", "game": {"name": "matrix-game", "matrix": [[1, float("nan")], [0, 1]]}}},
+            {"model": {"name": "pairwise-comparison", "game": {"name": "matrix-game", "matrix": [[NAN, 2], [0, 1]]}}},
             (),
             ["matrix", "nan", "not finite"],
         ),

@@ -176,7 +176,7 @@ def test_array_parameters_become_float64_and_are_not_shared():
         ("wheels", "round", "Car.wheels: an array of numbers with axes ['wheel'] is needed"),
         ("coupling", np.ones((2, 3)), "Car.coupling: shape (2, 3); both axes named 'S' must have the same length"),
         ("coupling", [[1.0], [1.0, 2.0]], "Car.coupling: an array of numbers with axes ['S', 'S'] is needed"),
-        ("engine", 90.0, "Car.engine = 90.0: a component such as a game is needed, see `jaxcoord models`"),
+        ("engine", 90.0, "Car.engine = 90.0: a component is needed, see `jaxcoord models`"),
     ],
 )
 def test_a_refusal_names_field_value_and_what_is_allowed(field, value, message):

@@ -49,7 +49,7 @@ def test_bytes_are_uniform(seed, byte):
 @pytest.mark.parametrize("lag", [1, 2, 3, 64, 4096])
 def test_words_at_a_distance_are_independent(seed, lag):
     assert_fair_bits(stream(seed) ^ stream(seed, start=lag))
-    one, other = (random.below_one(stream(seed, start)) - 0.5 for start in (0, lag))
+    one, other = (random.probability(stream(seed, start)) - 0.5 for start in (0, lag))
     correlation = 12 * float(np.mean(np.asarray(one, float) * np.asarray(other, float)))
     assert abs(correlation) < critical(1) / np.sqrt(NUMBER)
 
@@ -130,23 +130,23 @@ def test_words_do_not_depend_on_the_batch():
 # Numbers from words
 
 
-def test_below_one_is_below_one_in_steps_of_2_to_minus_24():
-    edges = np.array([0, 1, 255, 256, 0x80000000, 0xFFFFFEFF, 0xFFFFFF00, 0xFFFFFFFF], np.uint32)
-    drawn = np.asarray(random.below_one(jnp.array(edges)))
-    np.testing.assert_array_equal(drawn.astype(float), (edges // 256) / 2**24)
-    assert drawn.max() < 1
+def test_index_is_the_exact_share_of_all_words():
+    words = np.random.default_rng(0).integers(0, 2**32, 10_000, dtype=np.uint64)
+    for size in (1, 2, 3, 1000, 2**16, 2**20, 2**24 - 1):
+        drawn = random.index_below(jnp.array(words, jnp.uint32), jnp.full(words.shape, size, jnp.uint32))
+        np.testing.assert_array_equal(np.asarray(drawn), words * np.uint64(size) >> np.uint64(32))
 
 
 def test_the_largest_word_chooses_the_last_of_any_number_of_individuals():
     sizes = np.unique(np.r_[1:3000, 2 ** np.arange(1, 25) - 1, np.random.default_rng(0).integers(1, 2**24, 10_000)])
-    target = random.below_one(jnp.uint32(0xFFFFFFFF)) * jnp.asarray(sizes, jnp.float32)
-    np.testing.assert_array_equal(np.floor(target), sizes - 1)
+    last = random.index_below(jnp.full(sizes.shape, 0xFFFFFFFF, jnp.uint32), jnp.asarray(sizes, jnp.uint32))
+    np.testing.assert_array_equal(last, sizes - 1)
 
 
 def test_probability_resolves_two_to_minus_32():
     small = np.arange(2**16, dtype=np.uint32)
     np.testing.assert_array_equal(np.asarray(random.probability(jnp.array(small)), float), small / 2**32)
-    assert random.probability(jnp.uint32(0xFFFFFFFF)) <= 1
+    assert random.probability(jnp.uint32(0xFFFFFFFF)) < 1
 
 
 def test_a_small_probability_is_met_as_often_as_it_says():

@@ -26,8 +26,8 @@ def _square(payoff: Any) -> Array:
 
 
 def _population(size: int) -> int:
-    if size < 2:
-        raise ParameterError(f"size = {size}: a population of at least 2 individuals is needed")
+    if size < 2 or size != int(size):
+        raise ParameterError(f"size = {size}: a whole number of at least 2 individuals is needed")
     return int(size)
 
 
@@ -40,7 +40,7 @@ def payoff_difference(payoff: Any, size: int) -> Array:
     """
     payoff, size = _square(payoff), _population(size)
     own = jnp.diagonal(payoff)
-    k = jnp.arange(1, size)
+    k = jnp.arange(1, size, dtype=float)
     mutant = own[:, None, None] * (k - 1) + payoff[:, :, None] * (size - k)
     resident = payoff.T[:, :, None] * k + own[None, :, None] * (size - k - 1)
     return (mutant - resident) / (size - 1)
@@ -127,8 +127,8 @@ def stationary_distribution(payoff: Any, size: int, beta: Any, mu: Any) -> Array
     if payoff.shape != (2, 2):
         raise ParameterError(f"payoff: shape {payoff.shape}; [2, 2] is needed for the two-strategy chain")
     gain = jnp.concatenate([jnp.zeros(1), payoff_difference(payoff, size)[0, 1], jnp.zeros(1)])
-    k = jnp.arange(size + 1)
-    meet = k * (size - k) / (size * (size - 1))
+    k = jnp.arange(size + 1, dtype=float)
+    meet = k / size * (size - k) / (size - 1)  # a product of two counts would overflow 32-bit integers
     up = (1 - mu) * meet * jax.nn.sigmoid(beta * gain) + mu * (size - k) / size
     down = (1 - mu) * meet * jax.nn.sigmoid(-beta * gain) + mu * k / size
     logs = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jnp.log(up[:-1]) - jnp.log(down[1:]))])

@@ -67,17 +67,22 @@ def _event(
 ) -> tuple[Array, Array]:
     """The strategy that one event takes an individual from, and the one that it gives it."""
     size = counts.shape[0]
+    if size == 1:
+        only = jnp.zeros(counts.shape[1:], jnp.int32)
+        return only, only
     each = [counts[s] for s in range(size)]
     total = sum(each[1:], each[0])
     first = jnp.uint32(3) * event.astype(jnp.uint32)
-    who = random.below_one(random.words(seed, first))
-    whom = random.below_one(random.words(seed, first + 1))
+    who, whom = random.words(seed, first), random.words(seed, first + 1)
     coin = random.probability(random.words(seed, first + 2))
 
-    focal = _index(each, who * total)
-    model = _index([each[s] - (focal == s) for s in range(size)], whom * (total - 1))
+    def drawn(word: Array, options: Array) -> Array:
+        return random.index_below(word, options.astype(jnp.uint32)).astype(jnp.float32)
+
+    focal = _index(each, drawn(who, total))
+    model = _index([each[s] - (focal == s) for s in range(size)], drawn(whom, total - 1))
     copies = fermi(_payoff_gain(counts, payoff, model, focal) / (total - 1), beta)
-    mutant = jnp.minimum((whom * (size - 1)).astype(jnp.int32), size - 2)
+    mutant = random.index_below(whom, jnp.full_like(whom, size - 1)).astype(jnp.int32)
     mutant = mutant + (mutant >= focal)
     # One coin decides both: below mu a mutation, below mu + (1 - mu) p a copy.
     return focal, jnp.where(coin < mu, mutant, jnp.where(coin < mu + (1 - mu) * copies, model, focal))

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcoord.errors import ParameterError
 from jaxcoord.model import Component, param, static
 
 Array = jax.Array
@@ -44,7 +45,14 @@ def game(*strategies: str) -> Callable[[Callable[..., Array]], Callable[..., Gam
         body: dict[str, Any] = {name: argument.default for name, argument in arguments.items()}
         body["__annotations__"] = {name: argument.annotation for name, argument in arguments.items()}
         body["__doc__"], body["__module__"] = function.__doc__, function.__module__
-        body["payoff"] = lambda self: function(**{name: getattr(self, name) for name in arguments})
+
+        def payoff(self: Game) -> Array:
+            table = function(**{name: getattr(self, name) for name in arguments})
+            if table.shape != (len(strategies), len(strategies)):
+                raise ParameterError(f"{function.__name__}: payoff {table.shape} for the strategies {strategies}")
+            return table
+
+        body["payoff"] = payoff
         body["strategies"] = property(lambda self: strategies)
         return types.new_class(function.__name__, (Game,), {}, lambda namespace: namespace.update(body))
 
@@ -61,6 +69,11 @@ class matrix_game(Game):
 
     matrix: Any = param([[1.0, 0.0], [0.0, 1.0]], doc="payoff of the row against the column strategy", shape=("S", "S"))
     names: str = static("", doc="names of the strategies, separated by commas; numbered when empty")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.strategies) != self.matrix.shape[-1]:
+            raise ParameterError(f"matrix-game.names = {self.names!r}: {self.matrix.shape[-1]} strategies need names")
 
     def payoff(self) -> Array:
         return jnp.asarray(self.matrix, float)

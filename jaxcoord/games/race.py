@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcoord.errors import ParameterError
 from jaxcoord.games.matrix import Game, matrix
 from jaxcoord.model import param, static
 
@@ -100,6 +101,11 @@ class ai_race(Game):
     cost: float = param(1.0, doc="c, cost of safety per round", low=0)
     detection: float = param(0.0, doc="p_fo, probability that an unsafe round is found out", low=0, high=1)
     conditional: bool = static(True, doc="whether conditionally safe developers (CS) take part beside AS and AU")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if isinstance(self.speed, float) and isinstance(self.rounds, float) and self.rounds < self.speed:
+            raise ParameterError(f"ai-race.rounds = {self.rounds:g}: at least the speed, {self.speed:g}, is needed")
 
     def payoff(self) -> Array:
         full = race_payoff(
