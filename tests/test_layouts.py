@@ -83,7 +83,7 @@ def test_one_process_goes_on_where_one_of_two_was_killed(truth, tmp_path, small)
 
 def make_plan(model, over, steps, replicates, seed, record, tile):
     """The plan that `sweep` would run."""
-    return run.prepare(model, over, steps, replicates, seed, "grid", None, record, tile, "cpu")
+    return run.prepare(model, over, steps, replicates, seed, "grid", None, record, tile, jax.devices()[0])
 
 
 def run_boxes(made, order):

@@ -136,9 +136,9 @@ def share_programs(monkeypatch: Any) -> None:
             _programs[key] = original(self, model)
         return _programs[key]
 
-    def kept_text(self: Program, device: jax.Device) -> str:
+    def kept_text(self: Program) -> str:
         if self not in _texts:
-            _texts[self] = text(self, device)
+            _texts[self] = text(self)
         return _texts[self]
 
     monkeypatch.setattr(plan.Plan, "program", program)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -28,9 +28,10 @@ def _plain(leaf: Any) -> np.ndarray:
     return np.asarray(leaf)
 
 
-def encode(slots: Mapping[int, Slot]) -> bytes:
-    """The archive of a block's tiles, each by its number in the block."""
-    arrays, header = {}, {}
+def encode(slots: Mapping[int, Slot], reports: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """The archive of a block's tiles, each by its number in the block, and of what was reported of them."""
+    arrays: dict[str, np.ndarray] = {}
+    header: dict[str, Any] = {"reports": [dict(report) for report in reports]}
     for number, slot in slots.items():
         leaves = [_plain(leaf) for leaf in jax.tree.leaves((slot.carry, slot.buffer))]
         header[str(number)] = {"step": slot.step, "leaves": [[str(a.dtype), list(a.shape)] for a in leaves]}
@@ -43,11 +44,10 @@ def encode(slots: Mapping[int, Slot]) -> bytes:
     return memory.getvalue()
 
 
-def steps(data: bytes) -> dict[int, int]:
-    """The step that each tile of an archive has reached."""
+def reports(data: bytes) -> list[dict[str, Any]]:
+    """What was reported of the populations of an archive."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        header = json.loads(archive["header"].tobytes())
-    return {int(number): facts["step"] for number, facts in header.items()}
+        return json.loads(archive["header"].tobytes())["reports"]
 
 
 def decode(data: bytes, number: int, program: Program) -> Slot | None:

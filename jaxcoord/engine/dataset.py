@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxcoord.engine.plan import Block, Plan
-from jaxcoord.engine.store import Manifest, fill_value, path_of
+from jaxcoord.engine.store import Manifest, damage, fill_value, path_of
 from jaxcoord.errors import StoreError
 
 Coordinate = tuple[tuple[str, ...], Any, dict[str, Any]]
@@ -26,6 +26,8 @@ def coordinates(plan: Plan) -> dict[str, Coordinate]:
         dims: tuple[str, ...] = (plan.design.dims[column.axis],)
         if isinstance(values, np.ndarray) and values.ndim > 1:
             dims += tuple(f"{column.name}_{i}" for i in range(values.ndim - 1))
+        if not isinstance(values, np.ndarray) and not all(isinstance(v, int | float | str) for v in values):
+            values = [str(v) for v in values]
         found[column.name] = (dims, values if isinstance(values, np.ndarray) else list(values), attributes)
     if plan.record.reduce:
         found["statistic"] = (("statistic",), list(plan.record.reduce), {"long_name": "statistic over replicates"})
@@ -101,6 +103,13 @@ def load(store: str | os.PathLike) -> Any:
     manifest = Manifest(path)
     if not manifest.load():
         raise StoreError(f"{path}: not a run of jaxcoord, it has no manifest.json")
+    content = manifest.content
+    listed = content.get("metadata", {})
+    problem = damage(path, listed) or next(
+        (found for block in content["blocks"].values() if (found := damage(path, block["files"], read=False))), None
+    )
+    if problem or not listed:
+        raise StoreError(f"{path}: {problem or 'was never begun'}; run the same command again to mend it")
     try:
         data = xarray.open_zarr(path / "data.zarr", consolidated=False)
     except Exception as error:  # zarr raises many kinds; a damaged description is one message here
@@ -110,5 +119,5 @@ def load(store: str | os.PathLike) -> Any:
         labels = data[name].attrs.pop("labels", None)
         if labels is not None:
             data = data.assign_coords({name: (data[name].dims, labels, data[name].attrs)})
-    data.attrs = attributes(manifest.content["identity"], manifest.content["nonfinite"])
+    data.attrs = attributes(content["identity"], content["nonfinite"])
     return data

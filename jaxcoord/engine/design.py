@@ -83,7 +83,7 @@ def make(model: Component, over: Any, kind: str = "grid", samples: int | None = 
         if isinstance(spec, ranges.Interval):
             raise ParameterError(f"sweep.{name}: an interval needs a sampled design: run.design = 'sobol'")
     lengths = {name: len(spec) for name, spec in specs.items()}
-    short = _short_names(paths)
+    short = _short_names(model, paths)
     if kind == "grid":
         shape, axes = tuple(lengths.values()), list(range(len(specs)))
         dims = tuple(short[name] for name in specs)
@@ -112,13 +112,18 @@ def _by_name(points: Sequence[Any]) -> dict[str, list]:
     return {name: [point[name] for point in points] for name in names}
 
 
-def _short_names(paths: Mapping[str, str]) -> dict[str, str]:
+def _short_names(model: Any, paths: Mapping[str, str]) -> dict[str, str]:
+    """Last parts of the paths, or whole paths where those would clash with one another or with a name of the result."""
+    seen: Mapping[str, Any] = getattr(model, "observables", {})
+    taken = {"point", "replicate", "step", "statistic", *seen, *(f"{name}_mean" for name in seen)}
+    taken |= {dim for observable in seen.values() for dim in observable.dims}
     tails = [path.rpartition(".")[2] for path in paths.values()]
-    reserved = ("point", "replicate", "step", "statistic")
-    return {
-        name: path if tails.count(path.rpartition(".")[2]) > 1 or path in reserved else path.rpartition(".")[2]
-        for name, path in paths.items()
-    }
+    short = {}
+    for name, path in paths.items():
+        tail = path.rpartition(".")[2]
+        free = tails.count(tail) == 1 and tail not in taken
+        short[name] = tail if free else path if path not in taken else f"model.{path}"
+    return short
 
 
 def _sampled(specs: Mapping[str, Any], kind: str, samples: int | None, seed: int, fields: Mapping[str, Field]) -> dict:

@@ -7,7 +7,6 @@ unit that is committed to disk, one Zarr chunk for each variable. A block's popu
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -53,9 +52,9 @@ class Block:
     records: slice
 
     @property
-    def name(self) -> str:
-        """A short name, the same in every run of the plan."""
-        return f"b{self.index:06d}"
+    def populations(self) -> int:
+        """How many populations the box holds."""
+        return math.prod(part.stop - part.start for part in self.box)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,6 +174,19 @@ class Plan:
         """The step at which a record is taken."""
         return self.record.burn_in + self.every * (record + 1)
 
+    def with_layout(self, layout: dict[str, Any]) -> Plan:
+        """This plan with the tiles and blocks of a run that is continued."""
+        chunk = tuple(layout["chunk"])
+        return dataclasses.replace(self, tile=layout["tile"], chunk=chunk, segment=layout["segment"])
+
+    def models(self) -> Iterator[Model]:
+        """The model of each compiled shape, one for each setting of the swept static fields that occurs."""
+        statics = [c for c in self.design.columns if c.field.kind == "static"]
+        columns = (c.at(np.arange(self.design.points), self.design.shape) for c in statics)
+        for setting in dict.fromkeys(zip(*columns, strict=True)) if statics else [()]:
+            values = {c.path: v for c, v in zip(statics, setting, strict=True)}
+            yield ground.replace(self.model, values) if values else self.model
+
     def layout(self) -> dict[str, Any]:
         """What must be equal for a run to be continued, beside what was asked."""
         return {"tile": self.tile, "chunk": list(self.chunk), "segment": self.segment, "every": self.every}
@@ -189,14 +201,12 @@ def make(
     seed: int,
     free: int | None = None,
     tile: int | None = None,
-    layout: dict[str, Any] | None = None,
 ) -> Plan:
     """Work out a plan.
 
     Args:
       free: bytes of memory that an accelerator has free; None for a CPU, where the cache decides.
       tile: populations in a tile; by default as many as fit the cache, or an accelerator's memory.
-      layout: of a run that is continued, which then decides.
     Raises: ParameterError for a setting out of range or observables whose shape differs between swept static fields.
     """
     limits = {
@@ -216,21 +226,13 @@ def make(
     leaf_bytes = sum(a.nbytes for a in draft.leaves(model, np.zeros(1, int)))
     row = sum(math.prod(v.shape) * v.dtype.itemsize for v in variables)
     draft = dataclasses.replace(draft, variables=variables, bytes_per_population=state_bytes + leaf_bytes + row)
-    if layout is not None:
-        return dataclasses.replace(
-            draft, tile=layout["tile"], chunk=tuple(layout["chunk"]), segment=layout["segment"]
-        )  # fmt: skip
     return _laid_out(draft, free, tile)
 
 
 def _variables(plan: Plan) -> tuple[tuple[Variable, ...], int]:
-    statics = [c for c in plan.design.columns if c.field.kind == "static"]
-    settings = itertools.product(*(dict.fromkeys(c.values) for c in statics))
     found: tuple[Variable, ...] | None = None
     state_bytes = 0
-    for setting in itertools.islice(settings, 64):
-        values = {c.path: v for c, v in zip(statics, setting, strict=True)}
-        model = ground.replace(plan.model, values) if values else plan.model
+    for model in plan.models():
         program = plan.program(model)
         variables = []
         for name, struct in program.variables().items():
@@ -238,9 +240,8 @@ def _variables(plan: Plan) -> tuple[tuple[Variable, ...], int]:
             doc = meta.doc if name in model.observables else f"{meta.doc}, mean over {plan.every} steps"
             variables.append(Variable(name, meta.dims, struct.shape, np.dtype(struct.dtype), doc, meta.unit))
         if found is not None and tuple(variables) != found:
-            raise ParameterError(
-                f"sweep.{statics[0].name}: it changes the shape of an observable; sweep it in runs of their own"
-            )
+            names = ", ".join(c.name for c in plan.design.columns if c.field.kind == "static")
+            raise ParameterError(f"sweep.{names}: it changes the shape of an observable; sweep it in runs of their own")
         found = tuple(variables)
         state = jax.eval_shape(lambda m: m.init(jax.random.key(0)), model)
         state_bytes = max(state_bytes, sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
-from jaxcoord.errors import ParameterError
+from jaxcoord.errors import ParameterError, StoreError
 
 
 def start(coordinator: str | None = None, processes: int | None = None, process_id: int | None = None) -> None:
@@ -24,6 +26,29 @@ def start(coordinator: str | None = None, processes: int | None = None, process_
     import jax
 
     jax.distributed.initialize(coordinator, processes, process_id)
+
+
+def agree(well: bool = True) -> None:
+    """Wait for the first process's word that the run may begin. Raises: StoreError where it refused."""
+    import jax
+
+    if jax.process_count() > 1:
+        import numpy as np
+        from jax.experimental import multihost_utils
+
+        if not multihost_utils.broadcast_one_to_all(np.array(well)) and jax.process_index():
+            raise StoreError("the first process refused the run; its message says why")
+
+
+@contextlib.contextmanager
+def agreed() -> Iterator[None]:
+    """Tell the other processes whether what the first one does inside succeeded."""
+    try:
+        yield
+    except BaseException:
+        agree(False)
+        raise
+    agree()
 
 
 def barrier(name: str) -> None:

@@ -225,7 +225,7 @@ class Program:
     def _jit_advance(self):
         return jax.jit(self._advance)
 
-    def text(self, device: jax.Device) -> str:
+    def text(self) -> str:
         """The program as compiled text, for a digest that changes when the model's code does."""
         word, index = jax.ShapeDtypeStruct((), jnp.uint32), jax.ShapeDtypeStruct((self.width,), jnp.uint32)
         leaves = self.batch_shapes()
@@ -294,12 +294,24 @@ def _same_shape(model: Model, before: Tree, after: Tree) -> None:
 
 
 @jax.jit
-def nonfinite(state: Tree) -> Array:
-    """`[P]`: which populations of a tile have a number in their state that is not finite."""
-    floats = [x for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.inexact)]
-    if not floats:
-        return jnp.zeros(jax.tree.leaves(state)[0].shape[:1], bool)
-    return functools.reduce(jnp.logical_or, [~jnp.isfinite(x).reshape(x.shape[0], -1).all(axis=1) for x in floats])
+def nonfinite(now: Tree, buffer: dict[str, Array], first: Array, last: Array) -> Array:
+    """`[P]`: which populations of a tile have a number that is not finite.
+
+    Args: `now`, arrays `[P, ...]`, read whole; `buffer`, arrays `[rows, P, ...]`, of which rows first..last-1 are read.
+    """
+
+    def bad_lanes(values: Array, axis: int) -> Array:
+        return ~jnp.isfinite(values).all(axis=tuple(a for a in range(values.ndim) if a != axis))
+
+    found = jnp.zeros(next(x.shape[0] for x in jax.tree.leaves(now)), bool)
+    for values in jax.tree.leaves(now):
+        if jnp.issubdtype(values.dtype, jnp.inexact):
+            found |= bad_lanes(values, 0)
+    for rows in buffer.values():
+        if jnp.issubdtype(rows.dtype, jnp.inexact):
+            number = jnp.arange(rows.shape[0]).reshape(-1, *[1] * (rows.ndim - 1))
+            found |= bad_lanes(jnp.where((first <= number) & (number < last), rows, 0), 1)
+    return found
 
 
 def nonfinite_fields(tree: Tree, lane: int) -> list[str]:

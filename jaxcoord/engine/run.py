@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import threading
@@ -121,16 +122,16 @@ def sweep(
         runner.run(range(made.boxes), set())
         _tell(runner.reports, note)
         return memory.dataset(identity, runner.reports).assign_attrs(runner.progress.times)
-    return _on_disk(path_of(store), model, asked, made, tile, fresh, devices, runner_of, note)
+    return _on_disk(path_of(store), asked, made, tile, fresh, devices, runner_of, note)
 
 
 def prepare(
     model: Model, over: Any, steps: int, replicates: int, seed: int, kind: str, samples: int | None,
-    record: Record | None, tile: int | None, device: jax.Device, layout: dict | None = None,
+    record: Record | None, tile: int | None, device: jax.Device,
 ) -> Plan:  # fmt: skip
     """The plan that `sweep` runs on a kind of device."""
     points = design.make(model, over, kind, samples, seed if isinstance(seed, int) else 0)
-    return plan.make(model, points, record or Record(), steps, replicates, seed, plan.free_memory(device), tile, layout)
+    return plan.make(model, points, record or Record(), steps, replicates, seed, plan.free_memory(device), tile)
 
 
 def _runner_factory(devices, progress, log_json, stop, checkpoint_seconds) -> Callable[..., Runner]:
@@ -141,32 +142,38 @@ def _runner_factory(devices, progress, log_json, stop, checkpoint_seconds) -> Ca
     return build
 
 
-def _on_disk(path, model, asked, made, tile, fresh, devices, runner_of, note) -> Any:
+def _on_disk(path, asked, made, tile, fresh, devices, runner_of, note) -> Any:
     process, count = jax.process_index(), jax.process_count()
     held = Store(path, process)
-    if process == 0:
-        durable.make_folder(path)
-        held.lock()
     try:
-        made = _open(held, model, asked, made, tile, fresh, devices[0], note)
+        if process == 0:
+            with processes.agreed():
+                durable.make_folder(path)
+                held.lock()
+                made, programs = _open(held, asked, made, tile, fresh, devices[0], note)
+        else:
+            processes.agree()
+            held.load()
+            made, programs = made.with_layout(held.others[0].content["identity"]["layout"]), {}
+            held.manifest.save()
+
+        committed = held.committed
 
         def commit(block, arrays, kept, reports):
             held.commit(made, block, arrays, kept, reports)
-            committed.add(block.index)
 
-        committed = held.committed
         runner = runner_of(made, commit, held.save_checkpoint, held.checkpoint)
+        runner.programs.update(programs)
+        runner.know(held.reports)
         for index in committed:
-            records = made.block(index // made.segments, index % made.segments)
-            size = 1
-            for part in records.box:
-                size *= part.stop - part.start
-            runner.progress.skip(size * (records.records.stop - records.records.start) * made.every)
-        runner.run(range(process, made.boxes, count), set(committed))
+            block = made.block(index // made.segments, index % made.segments)
+            runner.progress.skip(block.populations * (block.records.stop - block.records.start) * made.every)
+        runner.run(range(process, made.boxes, count), committed)
         _tell(runner.reports, note)
         processes.barrier("blocks written")
         if process == 0:
             held.merge()
+            held.sweep_out()
         processes.barrier("manifests joined")
     finally:
         if process == 0:
@@ -174,64 +181,39 @@ def _on_disk(path, model, asked, made, tile, fresh, devices, runner_of, note) ->
     return dataset.load(path).assign_attrs(runner.progress.times)
 
 
-def _open(held: Store, model, asked, made: Plan, tile, fresh, device, note) -> Plan:
-    """Begin, continue or refuse the run that a store holds."""
-    if held.process == 0:
-        if fresh:
-            held.clear()
-        exists = held.load()
-    else:
-        processes.barrier("store open")
-        exists = held.load()
+def _open(held: Store, asked, made: Plan, tile, fresh, device, note) -> tuple[Plan, dict]:
+    """Begin, continue or refuse the run that a store holds: its plan, and the programs by which it was checked."""
+    if fresh:
+        held.clear()
+    exists = held.load()
+    old = held.manifest.content["identity"] if exists else {}
     if exists:
-        main = held.others[0] if held.process else held.manifest
-        old = main.content["identity"]
-        layout = old["layout"]
-        if tile is not None and tile != layout["tile"]:
-            raise StoreError(
-                f"{held.path}: was run with tile {layout['tile']}, not {tile}; leave it out or use --fresh"
-            )
-        over, steps, replicates, seed, kind, samples, record = _arguments(asked, made)
-        if _comparable(asked) == _comparable(old["config"]):
-            made = prepare(model, over, steps, replicates, seed, kind, samples, record, None, device, layout)
-        identity = {
-            "config": asked,
-            "versions": versions() | {"device": device.device_kind, "program": program_digest(made, device)},
-            "layout": layout,
-        }
-        refused = differences(old, identity)
-        if refused:
-            raise StoreError(
-                f"{held.path}: holds another run ({'; '.join(refused)}); choose another name or use --fresh"
-            )
-        if held.process == 0:
-            for line in held.verify():
-                note(f"{held.path}: {line}; it will be computed again")
-            held.write_metadata(made, identity, dataset.coordinates(made))
-            _write_config(held.path, asked, made)
-            processes.barrier("store open")
+        if tile is not None and tile != old["layout"]["tile"]:
+            was = old["layout"]["tile"]
+            raise StoreError(f"{held.path}: was run with tile {was}, not {tile}; leave it out or use --fresh")
+        wrong = differences(old["config"], asked, "config.")
+        if not wrong:
+            made = made.with_layout(old["layout"])
     else:
-        identity = {
-            "config": asked,
-            "versions": versions() | {"device": device.device_kind, "program": program_digest(made, device)},
-            "layout": made.layout(),
-        }
-        if held.process == 0:
-            _write_config(held.path, asked, made)
+        wrong = []
+    programs: dict[Any, Any] = {}
+    here = {"device": device.device_kind, "program": "" if wrong else program_digest(made, device, programs)}
+    identity = {"config": asked, "versions": versions() | here, "layout": made.layout()}
+    if wrong:
+        here["program"] = old["versions"]["program"]
+        wrong += differences(old["versions"], versions() | here, "versions.")
+    elif exists:
+        wrong = differences(old, identity)
+    if wrong:
+        raise StoreError(f"{held.path}: holds another run ({'; '.join(wrong)}); choose another name or use --fresh")
+    if exists:
+        for line in held.verify():
+            note(f"{held.path}: {line}; it will be computed again")
+        held.write_metadata(made, identity, dataset.coordinates(made))
+    else:
         held.create(made, identity, dataset.coordinates(made))
-        processes.barrier("store open")
-    return made
-
-
-def _comparable(config: Mapping[str, Any]) -> dict:
-    return {k: v for k, v in config.items() if k != "name"}
-
-
-def _arguments(asked: Mapping[str, Any], made: Plan) -> tuple:
-    # The plan's own design is kept: its columns hold what was asked, as values.
-    run = asked["run"]
-    over = asked["sweep"].get("points", asked["sweep"]) if run["design"] == "list" else asked["sweep"]
-    return over, run["steps"], run["replicates"], run["seed"], run["design"], run["samples"], made.record
+    _write_config(held.path, asked, made)
+    return made, programs
 
 
 def _write_config(path: Path, asked: Mapping[str, Any], made: Plan) -> None:
@@ -263,15 +245,16 @@ def describe(
         swept = {"points": [{n: ground.describe_value(v) for n, v in dict(point).items()} for point in over]}
     else:
         raise ParameterError(f"sweep = {over!r}: a table of parameter names and values is needed")
-    return {
+    asked = {
         "model": ground.to_plain(model),
         "sweep": swept,
         "run": {
             "steps": steps, "replicates": replicates, "seed": seed, "design": kind,
             "samples": samples if kind in design.SAMPLED else None,
         },
-        "record": {name: list(v) if isinstance(v := getattr(record, name), tuple) else v for name in record.fields},
+        "record": {name: getattr(record, name) for name in record.fields},
     }  # fmt: skip
+    return json.loads(json.dumps(asked))  # as a manifest gives it back: lists for tuples
 
 
 def plain_range(spec: Any) -> Any:
@@ -302,11 +285,17 @@ def versions() -> dict[str, Any]:
     }
 
 
-def program_digest(made: Plan, device: jax.Device) -> str:
-    """A digest of the compiled text of the model's step: it changes when the model's code does."""
+def program_digest(made: Plan, device: jax.Device, programs: dict[Any, Any]) -> str:
+    """A digest of the programs' text, one for each compiled shape: it changes when the model's code does.
+
+    The programs are entered in `programs` by their structure, for the run to use.
+    """
+    digest = hashlib.sha256()
     with jax.default_device(device):
-        text = made.program(next(made.groups(0)).model).text(device)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        for model in made.models():
+            program = programs.setdefault(jax.tree.structure(model), made.program(model))
+            digest.update(program.text().encode())
+    return digest.hexdigest()[:16]
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -98,6 +98,11 @@ class Runner:
                 self.programs[structure] = self.plan.program(group.model)
             return self.programs[structure]
 
+    def know(self, reports: Sequence[Mapping[str, Any]]) -> None:
+        """Take over what an earlier run reported, so that it is not reported again."""
+        with self._mutex:
+            self.reports += [dict(report) for report in reports if report not in self.reports]
+
     def run(self, boxes: Sequence[int], committed: set[int]) -> None:
         """Run every block of these boxes that is not committed.
 
@@ -106,7 +111,8 @@ class Runner:
         with ThreadPoolExecutor(self.workers) as pool, ThreadPoolExecutor(BLOCKS_IN_FLIGHT) as threads:
             pending = [threads.submit(self._box, box, committed, pool) for box in boxes]
             try:
-                complete = all(future.result() for future in pending)
+                # A list, so that every future is asked for its error.
+                complete = all([future.result() for future in pending])  # noqa: C419
             except BaseException:
                 self.stop.set()
                 for future in pending:
@@ -141,7 +147,12 @@ class Runner:
         if self.stop.is_set():
             return False
         tiles = self._tiles(box)
-        for block in self._restore(box, blocks, committed, tiles):
+        left = self._restore(box, blocks, committed, tiles)
+        known = {(report["point"], report["replicate"]) for report in self.reports}
+        for tile in tiles:
+            places = zip(tile.points.tolist(), tile.replicates.tolist(), strict=True)
+            tile.bad = {lane for lane, place in enumerate(places) if place in known}
+        for block in left:
             if not self._advance_block(box, block, tiles, pool):
                 return False
             if block.index in committed:
@@ -160,6 +171,7 @@ class Runner:
         if kept is None or kept[0] < blocks[0].index or kept[0] > blocks[-1].index:
             return self._needed(blocks, committed)
         index, data = kept
+        self.know(checkpoints.reports(data))
         earlier = [block for block in blocks if block.index < index]
         if any(block.index not in committed for block in earlier):
             return self._needed(blocks, committed)  # an earlier block is lost, and this checkpoint lies beyond it
@@ -181,9 +193,9 @@ class Runner:
         for tile in tiles:
             slot = tile.slot
             if slot is not None:
-                rows = max(0, (slot.step - self.plan.record.burn_in) // self.plan.every - first_record)
+                rows = max(0, self._rows(slot.step) - first_record)
                 slots[tile.number] = slot._replace(buffer={n: np.asarray(v)[:rows] for n, v in slot.buffer.items()})
-        return checkpoints.encode(slots)
+        return checkpoints.encode(slots, [report for tile in tiles for report in self._report(tile)])
 
     def _advance_block(self, box: int, block: Block, tiles: list[Tile], pool: ThreadPoolExecutor) -> bool:
         """Take every tile to the end of a block; False where the run is to stop, its checkpoint saved."""
@@ -267,16 +279,25 @@ class Runner:
     def _check(self, tile: Tile, device: jax.Device, batch: tuple, before: Slot | None, block: Block) -> None:
         """Find populations that stopped being finite in the last call, and at which step, by replaying it."""
         assert tile.slot is not None
-        bad = np.array(nonfinite((tile.slot.carry.state, tile.slot.carry.total)))[: len(tile.places)]
-        lanes = [int(i) for i in np.flatnonzero(bad) if int(i) not in tile.bad]
+        bad = self._bad(tile.slot, 0 if before is None else before.step, block)[: len(tile.places)]
+        lanes = {int(lane) for lane in np.flatnonzero(bad)} - tile.bad
         if not lanes:
             return
-        tile.bad.update(lanes)
+        tile.bad |= lanes
         if before is None:
-            self._note(tile, set(lanes), tile.slot)
+            self._note(tile, lanes, tile.slot, block)
         else:
             steps = tile.slot.step - before.step
-            self._replay(tile, device, batch, block, before, tile.slot.step, set(lanes), -(-steps // REPLAY_PARTS))
+            self._replay(tile, device, batch, block, before, tile.slot.step, lanes, -(-steps // REPLAY_PARTS))
+
+    def _bad(self, slot: Slot, since: int, block: Block) -> np.ndarray:
+        """`[P]`: which populations have a number that is not finite, now or in a record after the step `since`."""
+        first, last = (np.int32(self._rows(step) - block.records.start) for step in (since, slot.step))
+        return np.asarray(nonfinite((slot.carry.state, slot.carry.total), slot.buffer, first, last))
+
+    def _rows(self, step: int) -> int:
+        """Records taken up to a step."""
+        return max(0, step - self.plan.record.burn_in) // self.plan.every
 
     def _replay(
         self, tile: Tile, device: jax.Device, batch: tuple, block: Block,
@@ -287,20 +308,23 @@ class Runner:
             span, steps = self.span(slot.step, min(stride, end - slot.step), block)
             carry, buffer = tile.program.advance(device, batch, slot.carry, slot.buffer, span)
             after = Slot(slot.step + steps, carry, buffer)
-            now = np.array(nonfinite((carry.state, carry.total)))
-            found = {lane for lane in lanes if now[lane]}
+            bad = self._bad(after, slot.step, block)
+            found = {lane for lane in lanes if bad[lane]}
             if found and steps > 1:
                 self._replay(tile, device, batch, block, slot, after.step, found, -(-steps // REPLAY_PARTS))
             elif found:
-                self._note(tile, found, after)
+                self._note(tile, found, after, block)
             lanes = lanes - found
             slot = after
 
-    def _note(self, tile: Tile, lanes: set[int], slot: Slot) -> None:
+    def _note(self, tile: Tile, lanes: set[int], slot: Slot, block: Block) -> None:
+        row = self._rows(slot.step) - block.records.start - 1
+        latest = {name: values[row] for name, values in slot.buffer.items() if row >= 0}
         for lane in sorted(lanes):
             fields = nonfinite_fields(slot.carry.state, lane)
             if not fields:
-                fields = [f"observable {n}" for n, v in slot.carry.total.items() if not np.isfinite(v[lane]).all()]
+                seen = [n for part in (slot.carry.total, latest) for n, v in part.items() if not _finite(v[lane])]
+                fields = [f"observable {name}" for name in dict.fromkeys(n.removesuffix("_mean") for n in seen)]
             self._describe(tile, lane, slot.step, fields)
 
     def _describe(self, tile: Tile, lane: int, step: int, fields: Sequence[str]) -> None:
@@ -336,8 +360,6 @@ class Runner:
                 assert tile.slot is not None
                 part = np.asarray(tile.slot.buffer[variable.name])[:rows, : len(tile.places)]
                 whole[tile.places] = np.moveaxis(part, 0, 1)
-                if variable.dtype.kind == "f":
-                    self._check_records(tile, block, variable.name, part)
             if plan.record.reduce:
                 points = whole.reshape(-1, plan.replicates, *whole.shape[1:])
                 whole = reduction.reduce(points, plan.record.reduce, self.devices[0])
@@ -347,14 +369,9 @@ class Runner:
             arrays[variable.name] = whole.reshape(*box_shape, rows, *variable.shape)
         return arrays
 
-    def _check_records(self, tile: Tile, block: Block, name: str, part: np.ndarray) -> None:
-        # An observable may be non-finite though the state is not: the record says when.
-        bad = ~np.isfinite(part).reshape(*part.shape[:2], -1).all(axis=2)
-        for lane in np.flatnonzero(bad.any(axis=0)):
-            if int(lane) not in tile.bad:
-                tile.bad.add(int(lane))
-                row = block.records.start + int(np.argmax(bad[:, lane]))
-                self._describe(tile, int(lane), self.plan.step_of(row), [f"observable {name}"])
+
+def _finite(values: Any) -> bool:
+    return bool(np.isfinite(np.asarray(values, float)).all())
 
 
 def _item(values: Any) -> Any:

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import threading
 import zlib
 from collections.abc import Iterable, Mapping
@@ -27,6 +26,13 @@ from jaxcoord.errors import ParameterError, StoreError
 
 SCHEMA = 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LEFT_OVER = re.compile(r"\.lock|\.owner\.json|\.(\.owner\.json|manifest(\.backup)?\.json)\.\d+\.part")
+CHECKPOINT = re.compile(r"checkpoints/\d+-[0-9a-f]{8}\.npz")
+OURS = re.compile(
+    r"\.lock|\.owner\.json|manifest(-\d+)?(\.backup)?\.json|config\.toml|report\.html|figures/.*|(.*/)?\.[^/]+\.\d+\.part|"
+    + CHECKPOINT.pattern
+    + r"|data\.zarr/([^/]+/)?(zarr\.json|c(\.\d+)*|c/\d+)"
+)
 
 
 def resolve(name: str, folder: str | os.PathLike = "results") -> Path:
@@ -55,6 +61,25 @@ def checksum(data: bytes) -> str:
     return f"{zlib.crc32(data):08x}"
 
 
+def damage(folder: Path, files: Mapping[str, Mapping[str, Any]], read: bool = True) -> str | None:
+    """What is wrong with the first listed file that is not as it was written, None where all are.
+
+    Args: `files`, names in the folder with their `bytes` and `crc32`; `read=False` looks at lengths only.
+    """
+    for name, facts in files.items():
+        path = folder / name
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            return f"{name} leaves the store"
+        try:
+            if path.stat().st_size != facts["bytes"]:
+                return f"{name}: its length has changed"
+            if read and checksum(path.read_bytes()) != facts["crc32"]:
+                return f"{name}: its bytes have changed"
+        except OSError as error:
+            return f"{name}: {error.strerror}"
+    return None
+
+
 class Manifest:
     """One process's list of what is committed, replaced whole at every commit, with a copy of the one before."""
 
@@ -62,6 +87,7 @@ class Manifest:
         self.path = folder / ("manifest.json" if process == 0 else f"manifest-{process}.json")
         self.backup = self.path.with_suffix(".backup.json")
         self.content: dict[str, Any] = {}
+        self.whole = True  # whether the manifest and its copy agree
 
     def save(self) -> None:
         """Write the manifest and then its copy."""
@@ -70,38 +96,39 @@ class Manifest:
         data = f'{{"sha256": "{digest}",\n"manifest": {body}}}\n'.encode()
         durable.write(self.path, data)
         durable.write(self.backup, data)
+        self.whole = True
 
     def load(self) -> bool:
         """Read the manifest, or its copy where it is damaged; False where there is none.
 
         Raises: StoreError where both are damaged or written by a newer version.
         """
-        seen = False
-        for path in (self.path, self.backup):
-            try:
-                data = path.read_text(encoding="utf-8")
-            except FileNotFoundError:
-                continue
-            except UnicodeDecodeError:
-                seen = True
-                continue
-            except OSError as error:
-                raise durable.failed(path, error) from error
-            seen = True
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                whole = json.loads(data)
-                body = json.dumps(whole["manifest"], sort_keys=True)
-                if hashlib.sha256(body.encode()).hexdigest() == whole["sha256"]:
-                    self.content = whole["manifest"]
-                    break
-        if not self.content and seen:
+        read = [self._read(path) for path in (self.path, self.backup)]
+        if read == [None, None] and not (self.path.exists() or self.backup.exists()):
+            return False
+        content = read[0] if read[0] is not None else read[1]
+        if content is None:
             raise StoreError(f"{self.path}: damaged, and so is its copy; start the run anew with --fresh")
-        if self.content and self.content["schema"] > SCHEMA:
+        if content["schema"] > SCHEMA:
             raise StoreError(
-                f"{self.path}: written by a newer version of jaxcoord, schema {self.content['schema']}; "
+                f"{self.path}: written by a newer version of jaxcoord, schema {content['schema']}; "
                 f"this one reads up to {SCHEMA}: update jaxcoord or choose another name"
             )
-        return bool(self.content)
+        self.content, self.whole = content, read[0] == read[1]
+        return True
+
+    @staticmethod
+    def _read(path: Path) -> dict[str, Any] | None:
+        try:
+            whole = json.loads(path.read_text(encoding="utf-8"))
+            body = json.dumps(whole["manifest"], sort_keys=True)
+            if hashlib.sha256(body.encode()).hexdigest() == whole["sha256"]:
+                return whole["manifest"]
+        except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+        except OSError as error:
+            raise durable.failed(path, error) from error
+        return None
 
 
 class Store:
@@ -120,10 +147,10 @@ class Store:
         import filelock
 
         durable.make_folder(self.path)
-        self._lock = filelock.FileLock(self.path / ".lock")
+        lock = filelock.FileLock(self.path / ".lock")
         owner = self.path / ".owner.json"
         try:
-            self._lock.acquire(timeout=0)
+            lock.acquire(timeout=0)
         except filelock.Timeout:
             who = "another process"
             with contextlib.suppress(OSError, ValueError, KeyError):
@@ -132,7 +159,12 @@ class Store:
             raise StoreError(f"{self.path}: {who} is writing this run; wait for it or choose another name") from None
         except OSError as error:
             raise durable.failed(self.path, error) from error
-        durable.write(owner, json.dumps({"pid": os.getpid(), "host": os.uname().nodename}).encode())
+        try:
+            durable.write(owner, json.dumps({"pid": os.getpid(), "host": os.uname().nodename}).encode())
+        except StoreError:
+            lock.release()
+            raise
+        self._lock = lock
 
     def unlock(self) -> None:
         """Let another process write."""
@@ -142,22 +174,34 @@ class Store:
             self._lock.release()
             self._lock = None
 
+    def strangers(self) -> list[str]:
+        """Files in the run's folder that no run writes."""
+        return [name for name in self._files() if not OURS.fullmatch(name)]
+
+    def _files(self) -> list[str]:
+        return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if not p.is_dir())
+
     def clear(self) -> None:
-        """Remove a run's files, for `--fresh`. Raises: StoreError for a folder that holds anything else."""
-        known = re.compile(
-            r"manifest(-\d+)?(\.backup)?\.json|config\.toml|data\.zarr|checkpoints|figures|report\.html|\.lock|"
-            r"\.owner\.json|\..*\.part"
-        )
-        strangers = [p.name for p in self.path.iterdir() if not known.fullmatch(p.name)]
+        """Remove a run's files, for `--fresh`; its figures stay until they are drawn anew.
+
+        Raises: StoreError for a folder that holds anything else or that never held a run.
+        """
+        strangers = self.strangers()
+        if not (self.manifest.path.exists() or self.manifest.backup.exists()):
+            strangers = [name for name in self._files() if not LEFT_OVER.fullmatch(name)]
         if strangers:
-            raise StoreError(f"{self.path}: holds {strangers[0]!r}, which no run writes; choose another name")
-        for entry in self.path.iterdir():
-            if entry.name in (".lock", ".owner.json"):
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+            raise StoreError(f"{self.path}: holds {strangers[0]!r}, which no run wrote; choose another name")
+        for name in self._files():
+            if not name.startswith((".lock", ".owner", "figures/", "report.html")):
+                (self.path / name).unlink()
+
+    def sweep_out(self) -> None:
+        """Remove what killed writes and served checkpoints left behind."""
+        listed = {name for kept in self.manifest.content["checkpoints"].values() for name in kept["files"]}
+        for name in self._files():
+            half_written = name.endswith(".part") and OURS.fullmatch(name)
+            if half_written or (CHECKPOINT.fullmatch(name) and name not in listed):
+                (self.path / name).unlink(missing_ok=True)
 
     def load(self) -> bool:
         """Read the run's manifest and those of other processes; False for a new store.
@@ -171,13 +215,16 @@ class Store:
             self.others = [main]
             self.manifest.content = {"schema": SCHEMA, "blocks": {}, "checkpoints": {}, "nonfinite": []}
             return True
-        found = self.manifest.load()
-        unfinished = re.compile(r"\.lock|\.owner\.json|\..*\.part|data\.zarr|config\.toml")
-        if not found and not all(unfinished.fullmatch(p.name) for p in self.path.iterdir()):
-            raise StoreError(f"{self.path}: holds files but no manifest of a run; choose another name")
-        if found:
-            self.merge()
-        return found
+        if not self.manifest.load():
+            strangers = [name for name in self._files() if not LEFT_OVER.fullmatch(name)]
+            if strangers:
+                raise StoreError(f"{self.path}: holds {strangers[0]!r} but no manifest of a run; choose another name")
+            return False
+        if not self.manifest.whole:
+            self.manifest.save()
+        self.merge()
+        self.sweep_out()
+        return True
 
     def create(self, plan: Plan, identity: Mapping[str, Any], coords: Mapping[str, Any]) -> None:
         """Lay out an empty store: array metadata, coordinates, and a manifest without blocks."""
@@ -188,19 +235,23 @@ class Store:
             "checkpoints": {},
             "nonfinite": [],
         }
-        if self.process == 0:
-            self.write_metadata(plan, identity, coords)
+        # The manifest comes first: it marks the folder as a run's.
         self.manifest.save()
+        self.write_metadata(plan, identity, coords)
 
     def write_metadata(self, plan: Plan, identity: Mapping[str, Any], coords: Mapping[str, Any]) -> None:
         """Write, or mend, what is not a block: the arrays' descriptions and the coordinates."""
         root = self.path / "data.zarr"
-        durable.make_folder(root)
+        listed = {}
         for name, data in metadata_files(plan, identity, coords).items():
             path = root / name
             durable.make_folder(path.parent)
             if not path.is_file() or path.read_bytes() != data:
                 durable.write(path, data)
+            listed[f"data.zarr/{name}"] = {"bytes": len(data), "crc32": checksum(data)}
+        if self.manifest.content.get("metadata") != listed:
+            self.manifest.content["metadata"] = listed
+            self.manifest.save()
 
     def merge(self) -> None:
         """Join the manifests of other processes into this one and remove them."""
@@ -228,6 +279,11 @@ class Store:
             other.backup.unlink(missing_ok=True)
 
     @property
+    def reports(self) -> list[dict[str, Any]]:
+        """What was reported of populations that are not finite, by all processes."""
+        return [row for m in (self.manifest, *self.others) for row in m.content.get("nonfinite", [])]
+
+    @property
     def committed(self) -> set[int]:
         """Indices of the blocks that exist, of all processes."""
         manifests = [self.manifest, *self.others]
@@ -239,26 +295,13 @@ class Store:
         for part in ("blocks", "checkpoints"):
             listed = self.manifest.content[part]
             for index in sorted(listed, key=int):
-                problem = self._damage(listed[index]["files"])
+                problem = damage(self.path, listed[index]["files"])
                 if problem:
                     lost.append(f"{part[:-1]} {index}: {problem}")
                     del listed[index]
         if lost:
             self.manifest.save()
         return lost
-
-    def _damage(self, files: Mapping[str, Mapping[str, Any]]) -> str | None:
-        for name, facts in files.items():
-            path = self.path / name
-            if ".." in Path(name).parts or Path(name).is_absolute():
-                return f"{name} leaves the store"
-            try:
-                data = path.read_bytes()
-            except OSError as error:
-                return f"{name}: {error.strerror}"
-            if len(data) != facts["bytes"] or checksum(data) != facts["crc32"]:
-                return f"{name}: its bytes have changed"
-        return None
 
     def commit(
         self,
@@ -279,44 +322,38 @@ class Store:
                 durable.write(path, data)
                 files[f"data.zarr/{name}"] = {"bytes": len(data), "crc32": checksum(data)}
             box = str(block.index // plan.segments)
+            kept = None if checkpoint is None else self._checkpoint_file(box, checkpoint, block.index + 1)
             content = self.manifest.content
-            before = json.dumps([content["blocks"].get(str(block.index)), content["checkpoints"].get(box)])
-            rows = list(content["nonfinite"])
-            old = content["checkpoints"].pop(box, None)
-            if checkpoint is not None:
-                content["checkpoints"][box] = self._checkpoint_file(box, checkpoint, block.index + 1)
-            content["blocks"][str(block.index)] = {
+            changed = {part: dict(content[part]) for part in ("blocks", "checkpoints")}
+            old = changed["checkpoints"].pop(box, None)
+            if kept is not None:
+                changed["checkpoints"][box] = kept
+            changed["blocks"][str(block.index)] = {
                 "box": [[s.start, s.stop] for s in block.box],
                 "records": [block.records.start, block.records.stop],
                 "files": files,
             }
-            content["nonfinite"] = rows + [dict(row) for row in nonfinite if dict(row) not in rows]
-            try:
-                self.manifest.save()
-            except StoreError:
-                was_block, was_checkpoint = json.loads(before)
-                content["nonfinite"] = rows
-                for part, key, value in (("blocks", str(block.index), was_block), ("checkpoints", box, was_checkpoint)):
-                    content[part].pop(key, None)
-                    if value is not None:
-                        content[part][key] = value
-                raise
-            self._drop_checkpoint(old, keep=content["checkpoints"].get(box))
+            known = content["nonfinite"]
+            rows = known + [row for row in map(dict, nonfinite) if row not in known]
+            self._replace(content | changed | {"nonfinite": rows})
+            self._drop_checkpoint(old, kept)
+
+    def _replace(self, content: dict[str, Any]) -> None:
+        before, self.manifest.content = self.manifest.content, content
+        try:
+            self.manifest.save()
+        except StoreError:
+            self.manifest.content = before
+            raise
 
     def save_checkpoint(self, box: int, data: bytes, block: int) -> None:
         """Keep how far a box has come inside a block. Raises: StoreError."""
         with self.mutex:
             content = self.manifest.content
             old = content["checkpoints"].get(str(box))
-            content["checkpoints"][str(box)] = self._checkpoint_file(str(box), data, block)
-            try:
-                self.manifest.save()
-            except StoreError:
-                del content["checkpoints"][str(box)]
-                if old is not None:
-                    content["checkpoints"][str(box)] = old
-                raise
-            self._drop_checkpoint(old, keep=content["checkpoints"][str(box)])
+            kept = self._checkpoint_file(str(box), data, block)
+            self._replace(content | {"checkpoints": content["checkpoints"] | {str(box): kept}})
+            self._drop_checkpoint(old, kept)
 
     def _checkpoint_file(self, box: str, data: bytes, block: int) -> dict[str, Any]:
         durable.make_folder(self.path / "checkpoints")
@@ -334,7 +371,7 @@ class Store:
         """The block that a box's checkpoint belongs to and the checkpoint's bytes, where there is one."""
         for manifest in (self.manifest, *self.others):
             kept = manifest.content.get("checkpoints", {}).get(str(box))
-            if kept and self._damage(kept["files"]) is None:
+            if kept and damage(self.path, kept["files"]) is None:
                 return kept["block"], (self.path / next(iter(kept["files"]))).read_bytes()
         return None
 
@@ -396,6 +433,7 @@ def fill_value(dtype: np.dtype) -> Any:
 def metadata_files(plan: Plan, identity: Mapping[str, Any], coords: Mapping[str, Any]) -> dict[str, bytes]:
     """Every file of the Zarr group that is not a block, by name: descriptions and coordinates."""
     import zarr
+    from zarr.codecs import Crc32cCodec, ZstdCodec
 
     files: dict[str, Any] = {}
     group = _create_arrays(plan, zarr.storage.MemoryStore(files))
@@ -407,7 +445,8 @@ def metadata_files(plan: Plan, identity: Mapping[str, Any], coords: Mapping[str,
             attributes = attributes | {"labels": [str(v) for v in values]}
             array = np.arange(len(array), dtype=np.int32)
         target = group.create_array(
-            name, shape=array.shape, chunks=array.shape, dtype=array.dtype, dimension_names=dims, attributes=attributes
-        )
+            name, shape=array.shape, chunks=array.shape, dtype=array.dtype, dimension_names=dims, attributes=attributes,
+            chunk_key_encoding={"name": "default", "separator": "."}, compressors=[ZstdCodec(level=1), Crc32cCodec()],
+        )  # fmt: skip
         target[:] = array
     return {key: value.to_bytes() for key, value in sorted(files.items())}
