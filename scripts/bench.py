@@ -235,7 +235,7 @@ def watch() -> list[Row]:
     real, ratios = runner.nonfinite, []
     for _ in range(2 * REPEATS):
         times = []
-        for check in (real, lambda tree: jnp.zeros(256, bool)):
+        for check in (real, lambda *_: jnp.zeros(256, bool)):
             runner.nonfinite = check
             times.append(
                 jc.simulate(Walk(), 20000, 2048, record=jc.Record(every=2000), tile=256, progress=False).seconds

@@ -192,13 +192,23 @@ def memory(made: Plan) -> int:
     """Bytes that the process will hold at its peak: what it holds now, and the blocks in flight."""
     for needed in ("xarray", "zarr", "tomli_w", "filelock"):  # a run loads them, and they count
         importlib.import_module(needed)
-    now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    now = held()
     records = made.chunk_populations * made.segment * made.row_bytes
     states = made.chunk_populations * made.bytes_per_population
     # The tiles' buffers, the gathered block, and what encoding or reducing it makes of it.
     copies = 8 if made.record.reduce else 4
     swept = sum(8 * len(column.values) for column in made.design.columns)
     return now + min(BLOCKS_IN_FLIGHT, made.boxes) * (copies * records + 2 * states) + 2 * swept
+
+
+def held() -> int:
+    """Bytes that this process has held at its peak so far."""
+    try:
+        # Not ru_maxrss where it can be helped: that starts from what the parent process held.
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def human(number: float) -> str:

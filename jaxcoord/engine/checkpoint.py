@@ -54,7 +54,7 @@ def decode(data: bytes, number: int, program: Program) -> Slot | None:
     """One tile of an archive, None where the archive does not hold it."""
     word = jax.ShapeDtypeStruct((), jnp.uint32)
     index = jax.ShapeDtypeStruct((program.width,), jnp.uint32)
-    shapes = jax.eval_shape(program._init, program.batch_shapes(), word, index, index), program.buffer_shapes()
+    shapes = jax.eval_shape(program._init, program.batch_shapes(), word, index, index), program.buffer_shapes
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         header = json.loads(archive["header"].tobytes())
         if str(number) not in header:

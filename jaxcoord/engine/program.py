@@ -131,6 +131,7 @@ class Program:
                 raise ParameterError(f"observable {name!r} has shape {value.shape}; its dims are {list(dims)}")
         return seen
 
+    @functools.cached_property
     def observed(self) -> dict[str, jax.ShapeDtypeStruct]:
         """Shape and type of each kept observable for one population."""
 
@@ -210,7 +211,7 @@ class Program:
             start = struct((leaves, word, index, index))
             init = self._jit_init.lower(*start).compile(compiler_options=options)
             scalars = struct((word, word, word, word, jax.ShapeDtypeStruct((), bool)))
-            arguments = (*start, struct(carry), struct(self.buffer_shapes()), *scalars)
+            arguments = (*start, struct(carry), struct(self.buffer_shapes), *scalars)
             advance = self._jit_advance.lower(*arguments).compile(compiler_options=options)
             self._compiled[device] = init, advance
             self._fits(device)
@@ -231,10 +232,11 @@ class Program:
         leaves = self.batch_shapes()
         carry = jax.eval_shape(self._init, leaves, word, index, index)
         flag = jax.ShapeDtypeStruct((), bool)
-        arguments = (leaves, word, index, index, carry, self.buffer_shapes(), word, word, word, word, flag)
+        arguments = (leaves, word, index, index, carry, self.buffer_shapes, word, word, word, word, flag)
         lowered = self._jit_advance.lower(*arguments)
         return self._jit_init.lower(leaves, word, index, index).as_text() + lowered.as_text()
 
+    @functools.cached_property
     def buffer_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes of the record buffer `[rows + 1, width, ...]`."""
         return {
@@ -244,7 +246,7 @@ class Program:
 
     def variables(self) -> dict[str, jax.ShapeDtypeStruct]:
         """What a record holds for one population: the observables, with `_mean` where a mean over time is kept."""
-        seen = self.observed()
+        seen = self.observed
         kept = dict(seen) if self.snapshot else {}
         if self.mean:
             wide = jnp.result_type(float)

@@ -233,7 +233,7 @@ class Runner:
             self.progress.compiling += program.compile_seconds - before
         batch = tile.batch(device)
         if tile.slot is None:
-            buffer = {n: np.zeros(s.shape, s.dtype) for n, s in program.buffer_shapes().items()}
+            buffer = {n: np.zeros(s.shape, s.dtype) for n, s in program.buffer_shapes.items()}
             tile.slot = Slot(0, program.init(device, batch), jax.device_put(buffer, device))
             self._check(tile, device, batch, None, block)
         else:
