@@ -179,7 +179,7 @@ def test_plugin_makes_a_model_available(folder, monkeypatch):
         (("run", "small.toml", "--device", "tpu"), ["tpu"]),
         (("run", "small.toml", "--processes", "2"), ["--coordinator", "--process-id"]),
         (("run", "small.toml", "--set", "sweep.risk=linspace(0,1,1000000)", "--set", "sweep.mu=linspace(0,1,1000000)"),
-         ["1e+12 points"]),
+         ["2e+12 points"]),
         (("describe", "pairwise"), ["pairwise", "'pairwise-comparison'"]),
         (("plot", "results/none"), ["results/none", "no such run"]),
         (("config", "check", "small.toml", "--set", "modle.x=1"), ["modle", "'model'"]),
