@@ -1,9 +1,12 @@
 """Evolution: how strategies spread."""
 
+from jaxcoord.evolution.alpha_rank import alpha_rank, alpha_rank_infinite, alpha_rank_profiles
 from jaxcoord.evolution.fixation import (
+    fermi_rates,
     fixation_from,
     fixation_from_continuum,
     fixation_probability,
+    log_fixation_from,
     log_fixation_probability,
     payoff_difference,
     small_mutation_limit,
@@ -11,13 +14,22 @@ from jaxcoord.evolution.fixation import (
     stationary_from_log_rates,
 )
 from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, mean_payoffs, pairwise_events
+from jaxcoord.evolution.times import FixationTimes, fixation_times, gradient_of_selection
 
 __all__ = [
+    "FixationTimes",
     "PairwiseComparison",
+    "alpha_rank",
+    "alpha_rank_infinite",
+    "alpha_rank_profiles",
     "fermi",
+    "fermi_rates",
     "fixation_from",
     "fixation_from_continuum",
     "fixation_probability",
+    "fixation_times",
+    "gradient_of_selection",
+    "log_fixation_from",
     "log_fixation_probability",
     "mean_payoffs",
     "pairwise_events",

@@ -25,6 +25,13 @@ def _square(payoff: Any) -> Array:
     return payoff
 
 
+def _two(payoff: Any) -> Array:
+    payoff = _square(payoff)
+    if payoff.shape != (2, 2):
+        raise ParameterError(f"payoff: shape {payoff.shape}; [2, 2] is needed for two strategies")
+    return payoff
+
+
 def _population(size: int) -> int:
     if size < 2 or size != int(size):
         raise ParameterError(f"size = {size}: a whole number of at least 2 individuals is needed")
@@ -79,10 +86,18 @@ def fixation_from(payoff: Any, size: int, beta: Any) -> Array:
     Returns: `[Z+1]`, for k = 0..Z: 0 at 0, 1 at Z.
     Source: Traulsen, Nowak & Pacheco 2006, eq. 5.
     """
-    difference = payoff_difference(payoff, size)[0, 1]
+    return jnp.exp(log_fixation_from(payoff, size, beta))
+
+
+def log_fixation_from(payoff: Any, size: int, beta: Any) -> Array:
+    """Natural logarithm of `fixation_from`, exact where the probability itself underflows; minus infinity at 0.
+
+    Args, returns, raises, source as there.
+    """
+    difference = payoff_difference(_two(payoff), size)[0, 1]
     exponents = jnp.concatenate([jnp.zeros(1), jnp.cumsum(-beta * difference)])
     partial = jax.lax.associative_scan(jnp.logaddexp, exponents)
-    return jnp.concatenate([jnp.zeros(1), jnp.exp(partial - partial[-1])])
+    return jnp.concatenate([jnp.full(1, -jnp.inf), partial - partial[-1]])
 
 
 def fixation_from_continuum(payoff: Any, size: int, beta: Any) -> Array:
@@ -111,6 +126,23 @@ def _gauss_legendre(order: int):
     return np.polynomial.legendre.leggauss(order)
 
 
+def fermi_rates(payoff: Any, size: int, beta: Any, mu: Any = 0.0) -> tuple[Array, Array]:
+    """Probabilities that one event adds, or takes away, an individual of strategy 0 of two.
+
+    Args: `payoff [2, 2]`; `size` Z, at least 2; `beta` selection intensity, 1 / payoff; `mu` mutation probability.
+    Returns: T+ and T-, each `[Z+1]`, for k = 0..Z individuals of strategy 0.
+    Raises: ParameterError where `payoff` is not `[2, 2]` or not finite, or `size` is below 2.
+    Source: Traulsen, Nowak & Pacheco 2006, eq. 2, with mutation.
+    """
+    payoff, size = _two(payoff), _population(size)
+    gain = jnp.concatenate([jnp.zeros(1), payoff_difference(payoff, size)[0, 1], jnp.zeros(1)])
+    k = jnp.arange(size + 1, dtype=float)
+    meet = k / size * (size - k) / (size - 1)  # a product of two counts would overflow 32-bit integers
+    up = (1 - mu) * meet * jax.nn.sigmoid(beta * gain) + mu * (size - k) / size
+    down = (1 - mu) * meet * jax.nn.sigmoid(-beta * gain) + mu * k / size
+    return up, down
+
+
 def stationary_distribution(payoff: Any, size: int, beta: Any, mu: Any) -> Array:
     """Long-run distribution of the number of strategy-0 individuals under the Fermi rule with mutation.
 
@@ -123,14 +155,7 @@ def stationary_distribution(payoff: Any, size: int, beta: Any, mu: Any) -> Array
     Raises: ParameterError where `payoff` is not `[2, 2]` or not finite.
     Source: Karlin & Taylor 1975, birth-death chains; rates of Traulsen, Pacheco & Nowak 2007 with mutation.
     """
-    payoff, size = _square(payoff), _population(size)
-    if payoff.shape != (2, 2):
-        raise ParameterError(f"payoff: shape {payoff.shape}; [2, 2] is needed for the two-strategy chain")
-    gain = jnp.concatenate([jnp.zeros(1), payoff_difference(payoff, size)[0, 1], jnp.zeros(1)])
-    k = jnp.arange(size + 1, dtype=float)
-    meet = k / size * (size - k) / (size - 1)  # a product of two counts would overflow 32-bit integers
-    up = (1 - mu) * meet * jax.nn.sigmoid(beta * gain) + mu * (size - k) / size
-    down = (1 - mu) * meet * jax.nn.sigmoid(-beta * gain) + mu * k / size
+    up, down = fermi_rates(payoff, size, beta, mu)
     logs = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jnp.log(up[:-1]) - jnp.log(down[1:]))])
     return jax.nn.softmax(logs)
 
