@@ -1,6 +1,17 @@
 """Evolution: how strategies spread."""
 
 from jaxcoord.evolution.alpha_rank import alpha_rank, alpha_rank_infinite, alpha_rank_profiles
+from jaxcoord.evolution.dynamics import (
+    best_response,
+    bimatrix_replicator,
+    brown_von_neumann_nash,
+    group_payoffs,
+    logit,
+    projection,
+    replicator,
+    replicator_mutator,
+    smith,
+)
 from jaxcoord.evolution.fixation import (
     fermi_rates,
     fixation_from,
@@ -22,6 +33,9 @@ __all__ = [
     "alpha_rank",
     "alpha_rank_infinite",
     "alpha_rank_profiles",
+    "best_response",
+    "bimatrix_replicator",
+    "brown_von_neumann_nash",
     "fermi",
     "fermi_rates",
     "fixation_from",
@@ -29,12 +43,18 @@ __all__ = [
     "fixation_probability",
     "fixation_times",
     "gradient_of_selection",
+    "group_payoffs",
     "log_fixation_from",
     "log_fixation_probability",
+    "logit",
     "mean_payoffs",
     "pairwise_events",
     "payoff_difference",
+    "projection",
+    "replicator",
+    "replicator_mutator",
     "small_mutation_limit",
+    "smith",
     "stationary_distribution",
     "stationary_from_log_rates",
 ]
