@@ -1,6 +1,7 @@
 """Evolution: how strategies spread."""
 
 from jaxcoord.evolution.alpha_rank import alpha_rank, alpha_rank_infinite, alpha_rank_profiles
+from jaxcoord.evolution.chain import Chain, compositions, fermi_chain, full_stationary_distribution
 from jaxcoord.evolution.dynamics import (
     best_response,
     bimatrix_replicator,
@@ -28,6 +29,7 @@ from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, mean_payoffs,
 from jaxcoord.evolution.times import FixationTimes, fixation_times, gradient_of_selection
 
 __all__ = [
+    "Chain",
     "FixationTimes",
     "PairwiseComparison",
     "alpha_rank",
@@ -36,12 +38,15 @@ __all__ = [
     "best_response",
     "bimatrix_replicator",
     "brown_von_neumann_nash",
+    "compositions",
     "fermi",
+    "fermi_chain",
     "fermi_rates",
     "fixation_from",
     "fixation_from_continuum",
     "fixation_probability",
     "fixation_times",
+    "full_stationary_distribution",
     "gradient_of_selection",
     "group_payoffs",
     "log_fixation_from",
