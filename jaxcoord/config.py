@@ -14,8 +14,9 @@ risk = "linspace(0, 1, 33)"
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Config:
             "replicates": self.run.replicates,
             "seed": self.run.seed,
             "design": self.run.design,
-            "samples": self.run.samples or None,
+            "samples": self.run.samples if self.run.design in designs.SAMPLED else None,
             "record": self.record,
             "tile": self.run.tile or None,
         }
@@ -108,8 +109,10 @@ def build(table: Mapping[str, Any], changes: Sequence[str] = (), source: str = "
     if model is not None:
         model = _changed(model, parameters, over, problems)
     if not problems and model is not None and run is not None and record is not None:
-        checks = (
-            lambda: designs.make(model, over, run.design, run.samples or None, run.seed),
+        parts = [{name: spec} for name, spec in over.items()] if isinstance(over, Mapping) else []
+        checks: tuple[Callable[[], Any], ...] = (
+            *(functools.partial(designs.make, model, part, run.design, run.samples, run.seed) for part in parts),
+            lambda: problems or designs.make(model, over, run.design, run.samples, run.seed),
             lambda: record.interval(run.steps),
             lambda: record.names(model.observables),
         )
@@ -219,7 +222,11 @@ def _swept(table: Any, run: Any, problems: list[str]) -> Any:
         if set(table) != {"points"}:
             problems.append("sweep: with run.design = 'list' write sweep.points = [{...}, {...}]")
             return {}
-        return table["points"]
+        points = table["points"]
+        if not isinstance(points, list) or not points or not all(isinstance(point, Mapping) for point in points):
+            problems.append(f"sweep.points = {points!r}: a list of tables is needed, such as [{{risk = 0.1}}]")
+            return {}
+        return points
     flat: dict[str, Any] = {}
 
     def flatten(inner: Mapping[str, Any], prefix: str) -> None:

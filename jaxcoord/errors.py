@@ -23,7 +23,7 @@ class ConfigError(JaxcoordError, ValueError):
 
 
 class StoreError(JaxcoordError, OSError):
-    """A run on disk that cannot be read, written or continued."""
+    """A run on disk that cannot be read, written or continued; what was committed to it is safe."""
 
 
 class Interrupted(JaxcoordError):

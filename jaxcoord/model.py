@@ -44,11 +44,12 @@ class Field:
             return "one of " + ", ".join(repr(c) for c in self.choices)
         if self.low == -math.inf and self.high == math.inf:
             return "any finite number"
+        low, high = (f"{x:.0f}" if math.isfinite(x) and x == int(x) else f"{x:g}" for x in (self.low, self.high))
         if self.high == math.inf:
-            return f"at least {self.low:g}"
+            return f"at least {low}"
         if self.low == -math.inf:
-            return f"at most {self.high:g}"
-        return f"{self.low:g} to {self.high:g}"
+            return f"at most {high}"
+        return f"{low} to {high}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +112,10 @@ def component(default: Callable[[], Any], *, doc: str, base: type | None = None)
 
 
 def observable(*, doc: str, dims: Sequence[str] = (), unit: str = "1") -> Any:
-    """An array that `observe` returns under this name: its dimensions, unit and meaning."""
+    """An array that `observe` returns under this name.
+
+    Args: `doc`, what it means, one line; `dims`, a name for each axis, none for a number; `unit`, "1" if dimensionless.
+    """
     return Observable(doc, tuple(dims), unit)
 
 
@@ -188,9 +192,7 @@ def checked(cls: type[Component], field: dataclasses.Field, value: Any) -> Any:
     if isinstance(value, jax.core.Tracer):
         return value
     if isinstance(value, jax.Array):
-        if meta.kind == "param":
-            return value
-        value = value.tolist()
+        value = np.asarray(value)
     if meta.shape:
         return checked_array(where, meta, value)
     if kind == "str" or meta.choices:
@@ -211,9 +213,20 @@ def checked(cls: type[Component], field: dataclasses.Field, value: Any) -> Any:
         raise ParameterError(f"{where} = {value!r}: not finite; allowed: {meta.allowed}")
     if kind == "int" and value != int(value):
         raise ParameterError(f"{where} = {value!r}: a whole number is needed, {meta.allowed}")
+    if meta.kind == "param" and abs(float(value)) > largest(kind):
+        raise ParameterError(f"{where} = {value!r}: too large for the device, at most {largest(kind):.10g}")
     if not meta.low <= value <= meta.high:
         raise ParameterError(f"{where} = {value!r}: out of range; allowed: {meta.allowed}")
     return int(value) if kind == "int" else float(value)
+
+
+def largest(kind: str) -> float:
+    """The largest number of a parameter's type on the device."""
+    flags: Any = jax.config
+    wide = flags.jax_enable_x64
+    if kind == "int":
+        return float(2**63 - 1 if wide else 2**31 - 1)
+    return float(np.finfo(np.float64 if wide else np.float32).max)
 
 
 def checked_array(where: str, meta: Field, value: Any) -> np.ndarray:
@@ -256,15 +269,15 @@ class Model(Component, abstract=True):
         }  # fmt: skip
 
     def init(self, key: Array) -> Any:
-        """The state of a population at step 0, drawn with `key`."""
+        """The state of a population at step 0, any pytree of arrays, drawn with `key`."""
         raise TypeError(f"{type(self).__name__}.init(self, key) is missing: it returns the state at step 0")
 
     def step(self, state: Any, key: Array) -> Any:
-        """The state one step later; `key` is fresh in every step."""
+        """The state one step later, of the same structure, shapes and types; `key` is fresh in every step."""
         raise TypeError(f"{type(self).__name__}.step(self, state, key) is missing: it returns the next state")
 
     def observe(self, state: Any) -> dict[str, Array]:
-        """The named arrays that may be recorded."""
+        """The named arrays that may be recorded, one for each `observable` of the class, with its dims."""
         raise TypeError(f"{type(self).__name__}.observe(self, state) is missing: it returns a dict of arrays")
 
     def coords(self) -> Mapping[str, Sequence[Any]]:

@@ -236,3 +236,46 @@ def test_terminated_run_goes_on_to_the_same_data(folder):
     assert subprocess.run([*whole, "--name", "stopped"], cwd=folder, env=environment).returncode == 0
     assert subprocess.run([*whole, "--name", "straight"], cwd=folder, env=environment).returncode == 0
     assert jc.load(folder / "results/stopped").load().equals(jc.load(folder / "results/straight").load())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("rnu",), ["rnu", "'run'"]),
+        (("run", "small.toml", "--sed", "3"), ["--sed", "'--seed'"]),
+        (("run", "small.toml", "--seed", "x"), ["--seed", "'x'", "jaxcoord run --help"]),
+        (("run", "small.toml", "--device", "gup"), ["gup", "cpu"]),
+        (("run",), ["PATH", "TOML"]),
+        (("config", "chek", "small.toml"), ["chek", "check"]),
+    ],
+)
+def test_wrong_arguments_are_one_line(folder, arguments, words, capsys):
+    assert command(*arguments) == 2
+    err = capsys.readouterr().err
+    assert len(err.strip().splitlines()) == 1
+    for word in words:
+        assert word in err
+
+
+def test_fresh_replaces_a_run_with_its_figure(folder):
+    for _ in range(3):
+        assert command("run", "small.toml", "--fresh") == 0
+    assert Path("results/small/figures/frequency.png").exists()
+
+
+def test_a_model_that_cannot_start_costs_no_earlier_run(tmp_path):
+    import jax.numpy as jnp
+
+    class Fine(jc.Model, name="test-cli-fine"):
+        x = jc.observable(doc="anything")
+        init = lambda self, key: jnp.zeros(())  # noqa: E731
+        step = lambda self, state, key: state + 1  # noqa: E731
+        observe = lambda self, state: {"x": state}  # noqa: E731
+
+    class Broken(Fine, name="test-cli-broken"):
+        step = lambda self, state, key: jnp.stack([state, state])  # noqa: E731
+
+    before = jc.simulate(Fine(), 10, store=tmp_path / "run").load()
+    with pytest.raises(jc.ParameterError, match="shape and type"):
+        jc.simulate(Broken(), 10, store=tmp_path / "run", fresh=True)
+    assert jc.load(tmp_path / "run").load().equals(before)

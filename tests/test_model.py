@@ -95,7 +95,7 @@ def test_leaves_carry_their_paths():
     assert paths == [f".{name}" for name in expected]
 
 
-def test_tracers_placeholders_and_arrays_pass_unchecked():
+def test_tracers_and_placeholders_pass_unchecked():
     def cost(drag):
         return Car(drag=drag, engine=Engine(power=-drag)).engine.power * drag
 
@@ -103,7 +103,14 @@ def test_tracers_placeholders_and_arrays_pass_unchecked():
     assert jax.grad(cost)(3.0) == -6
     np.testing.assert_array_equal(jax.vmap(cost)(jnp.arange(3.0)), [0, -1, -4])
     assert isinstance(jax.tree.map(lambda _: object(), Car()), Car)
-    assert Car(drag=jnp.array([1.0, 2.0])).drag.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    "drag", [jnp.float32(-1), jnp.array([1.0, 2.0]), jnp.float32(jnp.nan), np.float64("inf"), 1e300]
+)
+def test_numbers_that_lie_on_a_device_or_do_not_fit_it_are_checked_as_well(drag):
+    with pytest.raises(ParameterError, match=r"Car\.drag"):
+        Car(drag=drag)
 
 
 def test_a_value_of_structure_is_compiled_once_and_numbers_never_again():

@@ -25,7 +25,7 @@ from jaxcoord.engine import dataset, processes
 from jaxcoord.engine import run as engine
 from jaxcoord.engine.plan import Plan
 from jaxcoord.engine.runner import BLOCKS_IN_FLIGHT
-from jaxcoord.engine.store import path_of, resolve
+from jaxcoord.engine.store import metadata_files, path_of, resolve
 from jaxcoord.errors import ParameterError, StoreError
 from jaxcoord.model import Component, Model
 
@@ -37,8 +37,8 @@ def load_plugins(modules: Sequence[str]) -> None:
     for name in modules:
         try:
             importlib.import_module(name.removesuffix(".py").replace("/", "."))
-        except ImportError as error:
-            raise ParameterError(f"--plugin {name}: {error}") from None
+        except Exception as error:  # whatever a person's module raises is one line
+            raise ParameterError(f"--plugin {name}: {type(error).__name__}: {' '.join(str(error).split())}") from None
 
 
 def summary(cls: type) -> str:
@@ -103,7 +103,7 @@ def check(file: Path, changes: Sequence[str], plugins: Sequence[str]) -> None:
 def _plan(found: configs.Config, device: jax.Device) -> Plan:
     run = found.run
     return engine.prepare(
-        found.model, found.over, run.steps, run.replicates, run.seed, run.design, run.samples or None,
+        found.model, found.over, run.steps, run.replicates, run.seed, run.design, run.samples,
         found.record, run.tile or None, device,
     )  # fmt: skip
 
@@ -126,7 +126,7 @@ def run(
         raise ParameterError(f"--device {device}: {' '.join(str(error).split())[:160]}") from None
     made = _plan(found, devices[0])
     if dry:
-        print_plan(made, path, devices[0])
+        print_plan(made, path, devices[0], figure)
         return
     if not resume and not fresh and (path / "manifest.json").exists():
         raise StoreError(f"{path}: exists; leave out --no-resume to go on with it, or use --fresh to replace it")
@@ -166,12 +166,13 @@ def plot(store: Path, out: Path | None, variable: str | None) -> None:
     print(f"figure in {target}")
 
 
-def print_plan(made: Plan, path: Path, device: jax.Device) -> None:
+def print_plan(made: Plan, path: Path, device: jax.Device, figure: bool) -> None:
     """Print what a run would take, its program compiled to know."""
     begun = time.perf_counter()
     made.program(next(made.groups(0)).model).compiled(device)
     compiling = time.perf_counter() - begun
     blocks = made.boxes * made.segments
+    described = metadata_files(made, {}, dataset.coordinates(made))
     shape = " x ".join(f"{name} {size}" for name, size in zip(made.design.dims, made.design.shape, strict=True))
     rows = {
         "points": f"{made.design.points:,}" + (f"  ({shape})" if shape else ""),
@@ -179,18 +180,19 @@ def print_plan(made: Plan, path: Path, device: jax.Device) -> None:
         "steps": f"{made.steps:,}  ({made.records:,} records, every {made.every:,})",
         "tile": f"{made.tile:,} populations",
         "blocks": f"{blocks:,}  ({made.chunk_populations:,} populations x {made.segment:,} records each)",
-        "memory": f"{human(memory(made))} at most",
+        "memory": f"{human(memory(made, figure))} at most",
         "disk": f"{human(made.result_bytes)} before compression",
-        "files": f"{blocks * len(made.variables) + 5:,} in {path}",
+        "files": f"{blocks * len(made.variables) + len(described) + 4 + figure:,} in {path}",
         "compile": f"{compiling:.1f} s",
     }
     for key, value in rows.items():
         print(f"{key:>12}  {value}")
 
 
-def memory(made: Plan) -> int:
+def memory(made: Plan, figure: bool) -> int:
     """Bytes that the process will hold at its peak: what it holds now, and the blocks in flight."""
-    for needed in ("xarray", "zarr", "tomli_w", "filelock"):  # a run loads them, and they count
+    drawn = ("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.tri") if figure else ()
+    for needed in ("xarray", "zarr", "tomli_w", "filelock", *drawn):  # a run loads them, and they count
         importlib.import_module(needed)
     now = held()
     records = made.chunk_populations * made.segment * made.row_bytes

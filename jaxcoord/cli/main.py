@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import inspect
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -10,7 +14,7 @@ from typing import Any, Literal
 
 import tyro
 
-from jaxcoord.errors import Interrupted, JaxcoordError
+from jaxcoord.errors import Interrupted, JaxcoordError, ParameterError, nearest
 
 RESUMABLE = 75  # EX_TEMPFAIL: run the same command again
 
@@ -123,12 +127,54 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 }
 
 
+def deferred(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """A command that, called, is returned with its arguments in place instead of being run."""
+
+    @functools.wraps(command)
+    def ready(*values: Any, **named: Any) -> Callable[[], None]:
+        return functools.partial(command, *values, **named)
+
+    ready.__annotations__ = {**command.__annotations__, "return": Callable[[], None]}
+    return ready
+
+
+def parsed(argv: list[str]) -> Callable[[], None]:
+    """The command that the arguments ask for, ready to run. Raises: ParameterError in one line for a wrong argument."""
+    if argv and not argv[0].startswith("-"):
+        if argv[0] not in COMMANDS:
+            raise ParameterError(f"{argv[0]}: unknown command{nearest(argv[0], COMMANDS)}")
+        flags = {"--help"}
+        for name, argument in inspect.signature(COMMANDS[argv[0]]).parameters.items():
+            flags |= {f"--{name.replace('_', '-')}"}
+            flags |= {f"--no-{name.replace('_', '-')}"} if isinstance(argument.default, bool) else set()
+        for word in argv[1:]:
+            flag = word.partition("=")[0].replace("_", "-")
+            if flag.startswith("--") and flag not in flags:
+                raise ParameterError(f"{flag}: unknown flag of {argv[0]}{nearest(flag, flags)}")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.extras.subcommand_cli_from_dict(
+                {name: deferred(command) for name, command in COMMANDS.items()},
+                prog="jaxcoord", description="Thousands of agent populations at once, in JAX.", args=argv,
+            )  # fmt: skip
+    except SystemExit as ended:
+        if not ended.code:
+            raise
+        # The parser draws a box; its text up to the first rule says what is wrong.
+        lines = [line.strip("│╭╮╰╯─ ") for line in said.getvalue().split("─" * 10 + " │")[0].splitlines()]
+        command = f"jaxcoord {argv[0]}" if argv and argv[0] in COMMANDS else "jaxcoord"
+        title, *text = [line for line in lines if line] or ["wrong arguments"]
+        raise ParameterError(f"{title.lower()}: {' '.join(text)}; see {command} --help") from None
+
+
 def main(argv: list[str] | None = None) -> None:
     """Entry point: runs a command and turns an error into one line and exit code 2."""
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="jaxcoord", description="Thousands of agent populations at once, in JAX.", args=argv,
-        )  # fmt: skip
+        parsed(sys.argv[1:] if argv is None else argv)()
+    except KeyboardInterrupt:
+        print("jaxcoord: interrupted before the run had begun", file=sys.stderr)
+        sys.exit(130)
     except Interrupted as error:
         print(f"jaxcoord: {error}", file=sys.stderr)
         sys.exit(RESUMABLE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,11 +92,13 @@ def attributes(identity: Mapping[str, Any], reports: list[dict]) -> dict[str, An
 def load(store: str | os.PathLike) -> Any:
     """Open a run on disk as a lazily read `xarray.Dataset`, labels in place of codes.
 
+    Args: `store`, the run's folder, such as "results/mine"; it may be unfinished, what is missing then reads as NaN.
+    Returns: the dataset that `sweep` returns.
     Raises: StoreError where there is no run, or its manifest or data cannot be read.
     """
     import xarray
 
-    path = path_of(Path(store))
+    path = path_of(store)
     if not path.is_dir():
         raise StoreError(f"{path}: no such run")
     manifest = Manifest(path)
@@ -119,5 +120,5 @@ def load(store: str | os.PathLike) -> Any:
         labels = data[name].attrs.pop("labels", None)
         if labels is not None:
             data = data.assign_coords({name: (data[name].dims, labels, data[name].attrs)})
-    data.attrs = attributes(content["identity"], content["nonfinite"])
+    data.attrs = attributes(content["identity"], content["nonfinite"]) | {"title": path.name}
     return data

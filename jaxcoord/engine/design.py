@@ -71,6 +71,10 @@ def make(model: Component, over: Any, kind: str = "grid", samples: int | None = 
     if kind not in KINDS:
         raise ParameterError(f"run.design = {kind!r}: unknown design{nearest(str(kind), KINDS)}")
     if not over:
+        if kind in SAMPLED:
+            raise ParameterError(
+                f"run.design = {kind!r}: nothing is swept; write intervals such as risk = 'uniform(0, 1)'"
+            )
         return Design((), (), ())
     paths = {name: ground.resolve(model, name) for name in over}
     if len(set(paths.values())) < len(paths):
@@ -160,6 +164,7 @@ def _checked(model: Component, path: str, field: Field, values: Any, name: str) 
             numeric = False
         if numeric:
             bad = ~np.isfinite(array) | (array < field.low) | (array > field.high)
+            bad |= np.abs(np.where(bad, 0, array).astype(float)) > ground.largest(kind)
             if kind == "int":
                 bad |= array != np.round(array)
             if not bad.any():
@@ -171,4 +176,8 @@ def _checked(model: Component, path: str, field: Field, values: Any, name: str) 
             checked.append(ground.checked(type(owner), field_of, value))
         except ParameterError as error:
             raise ParameterError(f"sweep.{name}: {error}") from None
-    return np.stack(checked) if field.shape else checked
+    if not field.shape:
+        return checked
+    if len({value.shape for value in checked}) > 1:
+        raise ParameterError(f"sweep.{name}: arrays of the shapes {sorted({v.shape for v in checked})}; one is needed")
+    return np.stack(checked)

@@ -18,7 +18,7 @@ from jaxcoord import model as ground
 from jaxcoord.engine.design import Design
 from jaxcoord.engine.program import Program, leaf_dtype, leaf_paths
 from jaxcoord.engine.record import Record
-from jaxcoord.errors import ParameterError
+from jaxcoord.errors import ParameterError, nearest
 from jaxcoord.model import Model
 
 BLOCK_BYTES = 32 * 2**20
@@ -29,6 +29,7 @@ ACCELERATOR_TILE = 16384
 CPU_CACHE_BYTES = 2**19
 UNKNOWN_MEMORY_BYTES = 2**33
 MAX_STEPS = 2**32 - 2
+RESERVED = ("point", "replicate", "statistic", "step")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,10 +230,36 @@ def make(
     return _laid_out(draft, free, tile)
 
 
+def _check_dims(model: Model, plan: Plan) -> None:
+    """Observables that share a dimension agree on its length, and labels fit it. Raises: ParameterError."""
+    sizes: dict[str, int] = {}
+    for name, struct in plan.program(model).observed.items():
+        dims = model.observables[name].dims
+        taken = {*RESERVED, *plan.design.dims} & set(dims)
+        if taken or len(set(dims)) < len(dims):
+            raise ParameterError(f"observable {name!r}: dims {list(dims)}; each once, and {sorted(RESERVED)} are taken")
+        for dim, size in zip(dims, struct.shape, strict=True):
+            if sizes.setdefault(dim, size) != size:
+                raise ParameterError(
+                    f"observable {name!r}: dim {dim!r} has length {size} here and {sizes[dim]} elsewhere"
+                )
+    known = {dim for seen in model.observables.values() for dim in seen.dims}
+    for dim, labels in model.coords().items():
+        if dim not in known:
+            raise ParameterError(
+                f"{model.registered_name}.coords: no observable has the dim {dim!r}{nearest(dim, known)}"
+            )
+        if dim in sizes and len(labels) != sizes[dim]:
+            raise ParameterError(
+                f"{model.registered_name}.coords: {len(labels)} labels for {dim!r}, of length {sizes[dim]}"
+            )
+
+
 def _variables(plan: Plan) -> tuple[tuple[Variable, ...], int]:
     found: tuple[Variable, ...] | None = None
     state_bytes = 0
     for model in plan.models():
+        _check_dims(model, plan)
         program = plan.program(model)
         variables = []
         for name, struct in program.variables().items():

@@ -185,7 +185,7 @@ class Program:
             if self.mean:
                 seen |= {f"{name}_mean": carry.total[name] / self.every for name in self.names}
             buffer = {
-                name: jax.lax.dynamic_update_index_in_dim(buffer[name], value, row + i, 0)
+                name: jax.lax.dynamic_update_index_in_dim(buffer[name], value.astype(buffer[name].dtype), row + i, 0)
                 for name, value in seen.items()
             }
             sums = [jax.tree.map(lambda x: jnp.where(reset, 0, x), part) for part in (carry.total, carry.lost)]
@@ -247,7 +247,8 @@ class Program:
     def variables(self) -> dict[str, jax.ShapeDtypeStruct]:
         """What a record holds for one population: the observables, with `_mean` where a mean over time is kept."""
         seen = self.observed
-        kept = dict(seen) if self.snapshot else {}
+        kept = {name: jax.ShapeDtypeStruct(s.shape, recorded(name, s.dtype)) for name, s in seen.items()}
+        kept = kept if self.snapshot else {}
         if self.mean:
             wide = jnp.result_type(float)
             kept |= {f"{name}_mean": jax.ShapeDtypeStruct(s.shape, wide) for name, s in seen.items()}
@@ -280,6 +281,17 @@ class Program:
         return int(sum(parts))
 
 
+def recorded(name: str, dtype: Any) -> np.dtype:
+    """The type in which an observable is kept: its own, or float32 for the short floats that NumPy does not have.
+
+    Raises: ParameterError for what is not a number.
+    """
+    if jnp.issubdtype(dtype, jax.dtypes.prng_key) or jnp.issubdtype(dtype, jnp.complexfloating):
+        raise ParameterError(f"observable {name!r} is of type {dtype}: a real number or a truth value is needed")
+    dtype = np.dtype(dtype)
+    return dtype if dtype.kind in "biuf" else np.dtype(np.float32)
+
+
 def _same_shape(model: Model, before: Tree, after: Tree) -> None:
     name = model.registered_name
     one, other = (str(jax.tree.structure(tree)) for tree in (before, after))
@@ -287,11 +299,12 @@ def _same_shape(model: Model, before: Tree, after: Tree) -> None:
         raise ParameterError(f"{name}.step returned a state of another structure than init: {other}, needed {one}")
     named = jax.tree_util.tree_leaves_with_path(before)
     for (path, old), new in zip(named, jax.tree.leaves(after), strict=True):
-        if old.shape != new.shape or (old.dtype != new.dtype and not new.aval.weak_type):
+        fits = old.dtype == new.dtype or (new.aval.weak_type and jnp.promote_types(old.dtype, new.dtype) == old.dtype)
+        if old.shape != new.shape or not fits:
             at = jax.tree_util.keystr(path)
             raise ParameterError(
                 f"{name}.step changed state{at} from {old.dtype}{list(old.shape)} to {new.dtype}{list(new.shape)}; "
-                "init and step must return the same shape and type"
+                "init and step must return the same shape and type (0.0 is a float, 0 a whole number)"
             )
 
 

@@ -38,12 +38,12 @@ class Interval(NamedTuple):
 
 
 def linspace(first: float, last: float, number: int) -> np.ndarray:
-    """`number` evenly spaced values from `first` to `last`, both included."""
+    """`number` evenly spaced values from `first` to `last`, both included: `[number]` float64."""
     return np.linspace(first, last, number)
 
 
 def logspace(first: float, last: float, number: int) -> np.ndarray:
-    """`number` values from `10**first` to `10**last`, evenly spaced in their logarithm."""
+    """`number` values from `10**first` to `10**last`, evenly spaced in their logarithm: `[number]` float64."""
     return np.logspace(first, last, number)
 
 

@@ -22,7 +22,9 @@ class Record(Component, abstract=True):
     kind: str = static("snapshot", doc="what is kept of an interval", choices=("snapshot", "mean", "both"))
     burn_in: int = static(0, doc="steps before the first interval, not recorded", unit="steps", low=0)
     only: Any = static((), doc="names of the observables to keep; empty: all")
-    reduce: Any = static((), doc="statistics over replicates, computed on the device: mean, std, median, q0.05, ...")
+    reduce: Any = static(
+        (), doc="statistics over replicates, computed on the device: mean, std (by R - 1), median, q0.05, ..."
+    )
 
     def __post_init__(self):
         super().__post_init__()

@@ -22,7 +22,8 @@ def _reduced(values: jax.Array, statistics: tuple[str, ...]) -> jax.Array:
         if word == "mean":
             rows.append(values.mean(axis=1))
         elif word == "std":
-            rows.append(values.std(axis=1, ddof=1) if values.shape[1] > 1 else jnp.zeros_like(values[:, 0]))
+            many = values.shape[1] > 1
+            rows.append(values.std(axis=1, ddof=1) if many else jnp.full_like(values[:, 0], jnp.nan))
         else:
             rows.append(next(quantiles))
     return jnp.stack(rows, axis=1)
@@ -31,7 +32,8 @@ def _reduced(values: jax.Array, statistics: tuple[str, ...]) -> jax.Array:
 def reduce(values: np.ndarray, statistics: Sequence[str], device: jax.Device) -> np.ndarray:
     """Statistics over axis 1.
 
-    Args: `values [points, replicates, ...]`; `statistics`, words as in `Record.reduce`; `std` divides by R - 1.
+    Args: `values [points, replicates, ...]`; `statistics`, words as in `Record.reduce`; `std` divides by R - 1 and is
+      NaN for one replicate.
     Returns: `[points, statistics, ...]` float32.
     """
     with jax.enable_x64(True), jax.default_device(device):

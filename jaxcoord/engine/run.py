@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import os
 import platform
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ def sweep(
     devices = list(devices or jax.local_devices())
     if not isinstance(model, Model):
         raise ParameterError(f"model = {model!r}: an instance of a jaxcoord Model is needed")
+    steps, replicates, seed = (_whole(n, v) for n, v in (("steps", steps), ("replicates", replicates), ("seed", seed)))
+    samples = None if samples is None else _whole("samples", samples)
+    if record is not None and not isinstance(record, Record):
+        raise ParameterError(f"record = {record!r}: a Record is needed, such as jc.Record(every=100)")
+    if isinstance(over, Mapping):
+        over = {
+            n: v if isinstance(v, str | tuple | list) or hasattr(v, "shape") else _listed(v) for n, v in over.items()
+        }
     asked = describe(model, over, steps, replicates, seed, design, samples, record)
     made = prepare(model, over, steps, replicates, seed, design, samples, record, tile, devices[0])
     runner_of = _runner_factory(devices, progress, log_json, stop, checkpoint_seconds)
@@ -125,12 +134,25 @@ def sweep(
     return _on_disk(path_of(store), asked, made, tile, fresh, devices, runner_of, note)
 
 
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ParameterError(f"run.{name} = {value!r}: a whole number is needed") from None
+
+
+def _listed(values: Any) -> Any:
+    return list(values) if isinstance(values, Iterable) else [values]
+
+
 def prepare(
     model: Model, over: Any, steps: int, replicates: int, seed: int, kind: str, samples: int | None,
     record: Record | None, tile: int | None, device: jax.Device,
 ) -> Plan:  # fmt: skip
     """The plan that `sweep` runs on a kind of device."""
     points = design.make(model, over, kind, samples, seed if isinstance(seed, int) else 0)
+    # The compiled shape is that of the swept arrays, not of the model's own.
+    model = ground.replace(model, {c.path: c.values[0] for c in points.columns if c.field.shape})
     return plan.make(model, points, record or Record(), steps, replicates, seed, plan.free_memory(device), tile)
 
 
@@ -183,7 +205,9 @@ def _on_disk(path, asked, made, tile, fresh, devices, runner_of, note) -> Any:
 
 def _open(held: Store, asked, made: Plan, tile, fresh, device, note) -> tuple[Plan, dict]:
     """Begin, continue or refuse the run that a store holds: its plan, and the programs by which it was checked."""
+    programs: dict[Any, Any] = {}
     if fresh:
+        program_digest(made, device, programs)  # a model that cannot start must not cost the old run
         held.clear()
     exists = held.load()
     old = held.manifest.content["identity"] if exists else {}
@@ -196,7 +220,6 @@ def _open(held: Store, asked, made: Plan, tile, fresh, device, note) -> tuple[Pl
             made = made.with_layout(old["layout"])
     else:
         wrong = []
-    programs: dict[Any, Any] = {}
     here = {"device": device.device_kind, "program": "" if wrong else program_digest(made, device, programs)}
     identity = {"config": asked, "versions": versions() | here, "layout": made.layout()}
     if wrong:

@@ -29,7 +29,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LEFT_OVER = re.compile(r"\.lock|\.owner\.json|\.(\.owner\.json|manifest(\.backup)?\.json)\.\d+\.part")
 CHECKPOINT = re.compile(r"checkpoints/\d+-[0-9a-f]{8}\.npz")
 OURS = re.compile(
-    r"\.lock|\.owner\.json|manifest(-\d+)?(\.backup)?\.json|config\.toml|report\.html|figures/.*|(.*/)?\.[^/]+\.\d+\.part|"
+    r"\.lock|\.owner\.json|manifest(-\d+)?(\.backup)?\.json|config\.toml|report\.html|figures/[^/]+\.(png|svg)|(.*/)?\.[^/]+\.\d+\.part|"
     + CHECKPOINT.pattern
     + r"|data\.zarr/([^/]+/)?(zarr\.json|c(\.\d+)*|c/\d+)"
 )
@@ -52,7 +52,10 @@ def resolve(name: str, folder: str | os.PathLike = "results") -> Path:
 
 def path_of(store: str | os.PathLike) -> Path:
     """The path of a store given as one path, its last part checked like a name. Raises: ParameterError."""
-    path = Path(store)
+    try:
+        path = Path(store)
+    except TypeError:
+        raise ParameterError(f"store = {store!r}: a path such as 'results/mine' is needed") from None
     return resolve(path.name, path.parent)
 
 
@@ -182,7 +185,7 @@ class Store:
         return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if not p.is_dir())
 
     def clear(self) -> None:
-        """Remove a run's files, for `--fresh`; its figures stay until they are drawn anew.
+        """Remove a run's files, for `--fresh`, its figures too.
 
         Raises: StoreError for a folder that holds anything else or that never held a run.
         """
@@ -192,7 +195,7 @@ class Store:
         if strangers:
             raise StoreError(f"{self.path}: holds {strangers[0]!r}, which no run wrote; choose another name")
         for name in self._files():
-            if not name.startswith((".lock", ".owner", "figures/", "report.html")):
+            if not name.startswith((".lock", ".owner")):
                 (self.path / name).unlink()
 
     def sweep_out(self) -> None:

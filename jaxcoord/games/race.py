@@ -45,7 +45,7 @@ def race_payoff(
       benefit: b, of one round of development, shared in proportion to speed.
       cost: c, of safety per round.
       detection: p_fo, probability that an unsafe developer is found out in a round.
-    Returns: `[3, 3]`, order AS, AU, CS.
+    Returns: `[3, 3]`, order AS, AU, CS, in units of `benefit`.
     Source: Han, Pereira, Santos & Lenaerts 2020, table 1.
     """
     s, w, survive = speed, rounds, 1 - risk
@@ -79,6 +79,7 @@ def race_thresholds(
 ) -> Thresholds:
     """The two critical risks as functions of the other parameters (arguments as in `race_payoff`, broadcast).
 
+    Returns: two probabilities of the broadcast shape.
     As B/W outgrows b they tend to 1 - 1/s and 1 - 1/(3 s). A negative value means: at any risk.
     Source: Han et al. 2020, eqs. for the collective preference and for risk dominance.
     """
