@@ -276,7 +276,7 @@ def test_statistics_are_those_of_numpy(kind, replicates, tmp_path):
             values = whole[name].values.astype(float)
             wanted = {
                 "mean": values.mean(axis=1),
-                "std": values.std(axis=1, ddof=1) if replicates > 1 else np.zeros_like(values[:, 0]),
+                "std": values.std(axis=1, ddof=1) if replicates > 1 else np.full(values[:, 0].shape, np.nan),
                 "median": np.median(values, axis=1),
             }
             assert few[name].dtype == np.float32

@@ -471,7 +471,7 @@ def test_types_labels_units_and_attributes_survive_the_disk(tmp_path):
         assert on_disk[name].attrs == in_memory[name].attrs, name
     assert on_disk.place.attrs == {"units": "m", "long_name": "where each walker is"}
     differ = {name for name in in_memory.attrs if on_disk.attrs[name] != in_memory.attrs[name]}
-    assert differ <= {"versions", "seconds", "compile_seconds"}
+    assert differ <= {"title", "versions", "seconds", "compile_seconds"}
     assert on_disk.attrs["tile"] == 4
 
 
