@@ -23,9 +23,10 @@ from jaxcoord import model as ground
 from jaxcoord import registry
 from jaxcoord.engine import dataset, processes
 from jaxcoord.engine import run as engine
+from jaxcoord.engine.arrays import metadata_files
 from jaxcoord.engine.plan import Plan
 from jaxcoord.engine.runner import BLOCKS_IN_FLIGHT
-from jaxcoord.engine.store import metadata_files, path_of, resolve
+from jaxcoord.engine.store import path_of, resolve
 from jaxcoord.errors import ParameterError, StoreError
 from jaxcoord.model import Component, Model
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxcoord.engine.arrays import fill_value
 from jaxcoord.engine.plan import Block, Plan
-from jaxcoord.engine.store import Manifest, damage, fill_value, path_of
+from jaxcoord.engine.store import Manifest, damage, path_of
 from jaxcoord.errors import StoreError
 
 Coordinate = tuple[tuple[str, ...], Any, dict[str, Any]]
