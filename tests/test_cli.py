@@ -218,14 +218,14 @@ def test_a_path_that_cannot_be_written_is_one_line(folder, capsys):
 
 
 def test_terminated_run_goes_on_to_the_same_data(folder):
-    changes = ["--set", "run.steps=100000", "--set", "run.replicates=64", "--set", "record.every=50000", "--no-figure"]
+    changes = ["--set", "run.steps=300000", "--set", "run.replicates=64", "--set", "record.every=150000", "--no-figure"]
     whole = [sys.executable, "-m", "jaxcoord.cli.main", "run", "small.toml", *changes]
     process = subprocess.Popen([*whole, "--name", "stopped"], cwd=folder, stderr=subprocess.PIPE, text=True)
     manifest = folder / "results" / "stopped" / "manifest.json"
     deadline = time.monotonic() + 60
     while not manifest.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(2)
+    time.sleep(1)
     begun = time.monotonic()
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)

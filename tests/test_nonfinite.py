@@ -1,5 +1,6 @@
 """A number that stops being finite is reported with population, point, step and field; the others go on."""
 
+import itertools
 import json
 import threading
 
@@ -141,18 +142,21 @@ def test_a_run_in_pieces_reports_what_a_run_in_one_does(how, seed, tmp_path, mon
     monkeypatch.setattr(runner, "CALL_SECONDS", 0.001)
     at = {3: 0, 20: 700, 21: 2500, 137: 4021}
     random = np.random.default_rng(seed)
-    stops = 0
-    for _ in range(100):
-        stop = threading.Event()
-        timer = threading.Timer(random.uniform(0.02, 0.25), stop.set)
-        timer.start()
+    original, stops = runner.Runner._call, 0
+    for limit in [*random.integers(1, 40, size=12), None]:
+        stop, left = threading.Event(), itertools.count(1)
+
+        def counted(self, *arguments, stop=stop, left=left, limit=limit):
+            original(self, *arguments)
+            if next(left) == limit:
+                stop.set()
+
+        monkeypatch.setattr(runner.Runner, "_call", counted)
         try:
             data, _ = sick("at", at, RECORDS[how], tmp_path / "run", stop=stop, checkpoint_seconds=0.01)
             break
         except jc.Interrupted:
             stops += 1
-        finally:
-            timer.cancel()
     assert stops >= 1
     assert reports(data) == expected(at, LEVEL)
 
