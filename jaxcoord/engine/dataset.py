@@ -81,7 +81,6 @@ def attributes(identity: Mapping[str, Any], reports: list[dict]) -> dict[str, An
     """Attributes of a dataset: what was run, with which versions, and which populations stopped being finite."""
     config = identity["config"]
     return {
-        "title": config.get("name", ""),
         "model": config["model"]["name"],
         "config": json.dumps(config, sort_keys=True),
         "versions": json.dumps(identity["versions"], sort_keys=True),

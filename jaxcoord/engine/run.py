@@ -23,7 +23,7 @@ from jaxcoord.engine.progress import Progress
 from jaxcoord.engine.record import Record
 from jaxcoord.engine.runner import Runner
 from jaxcoord.engine.store import Store, path_of
-from jaxcoord.errors import ParameterError, StoreError, nearest
+from jaxcoord.errors import ParameterError, StoreError
 from jaxcoord.model import Model
 
 
@@ -327,8 +327,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
     for key in dict.fromkeys([*old, *new]):
         path = f"{prefix}{key}"
         a, b = old.get(key), new.get(key)
-        if path in ("config.name",):
-            continue
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             found += differences(a, b, f"{path}.")
         elif a != b:
@@ -369,8 +367,3 @@ def _tell(reports: Sequence[Mapping[str, Any]], note: Callable[[str], None]) -> 
         )
     if len(reports) > 10:
         note(f"{len(reports) - 10} more populations are not finite: see the attribute 'nonfinite' of the result")
-
-
-def known_names(config: Mapping[str, Any], allowed: Sequence[str], where: str) -> list[str]:
-    """One message for each key that is not allowed, with the nearest that is."""
-    return [f"{where}{key}: unknown key{nearest(str(key), allowed)}" for key in config if key not in allowed]

@@ -143,7 +143,6 @@ class Store:
         self.manifest = Manifest(path, process)
         self.others: list[Manifest] = []
         self.mutex = threading.Lock()
-        self._encoder: Any = None
         self._lock: Any = None
 
     def lock(self) -> None:
