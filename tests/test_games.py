@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from jaxcoord import evolution, games, registry
 from jaxcoord.errors import ParameterError
 from jaxcoord.evolution import PairwiseComparison
-from jaxcoord.games import Game, ai_race, race_payoff, race_thresholds
+from jaxcoord.games import Game, MatrixGame, ai_race, race_payoff, race_thresholds
 from jaxcoord.games.matrix import matrix
 from jaxcoord.model import param
 
@@ -79,9 +79,9 @@ def test_hawks_and_doves_earn_alike_at_v_over_c(share):
     assert earned[0] == pytest.approx(earned[1], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", registry.names(Game))
+@pytest.mark.parametrize("name", registry.names(MatrixGame))
 def test_every_game_names_each_row_of_a_square_finite_matrix(name):
-    game = registry.find(name, Game, "game")()
+    game = registry.find(name, MatrixGame, "game")()
     payoff = np.asarray(game.payoff())
     assert payoff.shape == (len(game.strategies),) * 2
     assert np.isfinite(payoff).all()
@@ -89,9 +89,9 @@ def test_every_game_names_each_row_of_a_square_finite_matrix(name):
     assert all(field.doc for field in game.fields.values())
 
 
-@pytest.mark.parametrize("name", registry.names(Game))
+@pytest.mark.parametrize("name", registry.names(MatrixGame))
 def test_every_payoff_is_differentiable_and_batches_as_a_loop(name):
-    game = registry.find(name, Game, "game")()
+    game = registry.find(name, MatrixGame, "game")()
     stack = jax.tree.map(lambda leaf: jnp.stack([jnp.asarray(leaf, float) * scale for scale in (1.0, 1.1)]), game)
     payoff = jax.jit(lambda one: one.payoff())
     batch = jax.jit(jax.vmap(payoff))(stack)

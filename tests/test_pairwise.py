@@ -19,7 +19,8 @@ from scipy import stats
 
 from jaxcoord import games
 from jaxcoord.errors import ParameterError
-from jaxcoord.evolution import PairwiseComparison, fermi, fixation_probability, mean_payoffs, pairwise_events
+from jaxcoord.evolution import PairwiseComparison, fermi, fixation_probability, pairwise_events
+from jaxcoord.games import mean_payoffs
 
 EGT = load("egt_cases.json", "S-B")
 FERMI = load("paper_cases.json", "tnp-fermi-s")

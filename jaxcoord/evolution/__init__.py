@@ -20,12 +20,13 @@ from jaxcoord.evolution.fixation import (
     fixation_probability,
     log_fixation_from,
     log_fixation_probability,
+    pair_payoffs,
     payoff_difference,
     small_mutation_limit,
     stationary_distribution,
     stationary_from_log_rates,
 )
-from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, mean_payoffs, pairwise_events
+from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, pairwise_events
 from jaxcoord.evolution.times import FixationTimes, fixation_times, gradient_of_selection
 
 __all__ = [
@@ -52,7 +53,7 @@ __all__ = [
     "log_fixation_from",
     "log_fixation_probability",
     "logit",
-    "mean_payoffs",
+    "pair_payoffs",
     "pairwise_events",
     "payoff_difference",
     "projection",

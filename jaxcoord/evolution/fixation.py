@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.games import Game, GroupGame, MatrixGame
 
 Array = jax.Array
 
@@ -38,19 +39,45 @@ def _population(size: int) -> int:
     return int(size)
 
 
-def payoff_difference(payoff: Any, size: int) -> Array:
+def pair_payoffs(game: Any, size: int) -> tuple[Array, Array]:
+    """Mean payoffs of a mutant i and of a resident j while there are k = 1..Z-1 mutants among Z individuals.
+
+    Args: `game`, a payoff matrix `[S, S]` or any `Game`; `size` Z, at least 2 and at least the size of a group.
+    Returns: two arrays `[S, S, Z-1]`, entry (i, j, k-1): what the mutant and what the resident earns.
+    Raises: ParameterError where a matrix is not square or not finite, or `size` is too small.
+    """
+    size = _population(size)
+    k = jnp.arange(1, size, dtype=float)
+    if isinstance(game, MatrixGame):
+        game = game.payoff()
+    if isinstance(game, Game):
+        if isinstance(game, GroupGame) and game.group > size:
+            raise ParameterError(f"group = {game.group}: larger than the population of {size}")
+        kinds = jnp.eye(len(game.strategies))
+
+        def meet(mutant, resident, k):
+            earned = game.payoffs_among(k * kinds[mutant] + (size - k) * kinds[resident])
+            return earned[mutant], earned[resident]
+
+        index = jnp.arange(len(kinds))
+        over_k = jax.vmap(meet, (None, None, 0))
+        return jax.vmap(jax.vmap(over_k, (None, 0, None)), (0, None, None))(index, index, k)
+    payoff = _square(game)
+    own = jnp.diagonal(payoff)
+    mutant = own[:, None, None] * (k - 1) + payoff[:, :, None] * (size - k)
+    resident = payoff.T[:, :, None] * k + own[None, :, None] * (size - k - 1)
+    return mutant / (size - 1), resident / (size - 1)
+
+
+def payoff_difference(game: Any, size: int) -> Array:
     """Mean payoff of a mutant i less that of a resident j while there are k = 1..Z-1 mutants among Z individuals.
 
-    Args: `payoff [S, S]`; `size` Z, at least 2.
+    Args, raises: as in `pair_payoffs`.
     Returns: `[S, S, Z-1]`, entry (i, j, k-1), without self-play.
     Source: Traulsen, Nowak & Pacheco 2006, eqs. 4 and 5.
     """
-    payoff, size = _square(payoff), _population(size)
-    own = jnp.diagonal(payoff)
-    k = jnp.arange(1, size, dtype=float)
-    mutant = own[:, None, None] * (k - 1) + payoff[:, :, None] * (size - k)
-    resident = payoff.T[:, :, None] * k + own[None, :, None] * (size - k - 1)
-    return (mutant - resident) / (size - 1)
+    mutant, resident = pair_payoffs(game, size)
+    return mutant - resident
 
 
 def log_fixation_probability(payoff: Any, size: int, beta: Any) -> Array:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
 from jaxcoord import random
-from jaxcoord.games import Game, hawk_dove
+from jaxcoord.games import MatrixGame, hawk_dove
 from jaxcoord.model import Model, component, observable, param, static
 
 Array = jax.Array
@@ -29,15 +29,6 @@ def fermi(difference: Any, beta: Any) -> Array:
     Source: Blume 1993; Szabo & Toke 1998; Traulsen, Nowak & Pacheco 2006, eq. 1.
     """
     return jax.nn.sigmoid(jnp.asarray(beta * difference))
-
-
-def mean_payoffs(counts: Array, payoff: Array) -> Array:
-    """Mean payoff of each strategy against all the others of a population, without self-play.
-
-    Args: `counts [S]`, individuals of each strategy; `payoff [S, S]`.
-    Returns: `[S]`, ((payoff @ counts)_i - payoff_ii) / (Z - 1); meaningful for strategies that are present.
-    """
-    return (payoff @ counts - jnp.diagonal(payoff)) / (counts.sum() - 1)
 
 
 def _index(weights: list[Array], target: Array) -> Array:
@@ -152,7 +143,7 @@ class PairwiseComparison(Model):
     Source: Traulsen, Nowak & Pacheco 2006 (Phys Rev E 74:011909).
     """
 
-    game: Game = component(hawk_dove, base=Game, doc="the game that everybody plays with everybody else")
+    game: MatrixGame = component(hawk_dove, base=MatrixGame, doc="the game that everybody plays with everybody else")
     beta: float = param(1.0, doc="selection intensity of the Fermi rule", unit="1/payoff", low=0)
     mu: float = param(0.01, doc="probability that an event is a mutation", low=0, high=1)
     size: int = static(100, doc="Z, individuals in the population", unit="individuals", low=2, high=2**24 - 1)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord.evolution.fixation import _population, _square, _two, log_fixation_from, payoff_difference
-from jaxcoord.evolution.pairwise import mean_payoffs
+from jaxcoord.games import mean_payoffs
 
 Array = jax.Array
 

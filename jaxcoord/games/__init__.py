@@ -1,7 +1,8 @@
 """Games: who earns what against whom."""
 
+from jaxcoord.games.game import Game, MatrixGame, mean_payoffs
+from jaxcoord.games.groups import GroupGame, group_compositions, hypergeometric_weights, multinomial_weights
 from jaxcoord.games.matrix import (
-    Game,
     coordination,
     donation,
     game,
@@ -16,13 +17,19 @@ from jaxcoord.games.race import Thresholds, ai_race, race_payoff, race_threshold
 
 __all__ = [
     "Game",
+    "GroupGame",
+    "MatrixGame",
     "Thresholds",
     "ai_race",
     "coordination",
     "donation",
     "game",
+    "group_compositions",
     "hawk_dove",
+    "hypergeometric_weights",
     "matrix_game",
+    "mean_payoffs",
+    "multinomial_weights",
     "prisoners_dilemma",
     "race_payoff",
     "race_thresholds",

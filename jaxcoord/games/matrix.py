@@ -14,25 +14,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord.errors import ParameterError
-from jaxcoord.model import Component, param, static
+from jaxcoord.games.game import MatrixGame
+from jaxcoord.model import param, static
 
 Array = jax.Array
 
 
-class Game(Component, abstract=True):
-    """A symmetric two-player game: named strategies and a payoff matrix made from parameters."""
-
-    def payoff(self) -> Array:
-        """`[S, S]`: the payoff of the row strategy against the column strategy."""
-        raise TypeError(f"{type(self).__name__}.payoff(self) is missing")
-
-    @property
-    def strategies(self) -> tuple[str, ...]:
-        """The S names of the strategies."""
-        return tuple(str(i) for i in range(self.payoff().shape[0]))
-
-
-def game(*strategies: str) -> Callable[[Callable[..., Array]], Callable[..., Game]]:
+def game(*strategies: str) -> Callable[[Callable[..., Array]], Callable[..., MatrixGame]]:
     """Make a game of a payoff function whose defaults are `param(...)`; its arguments become the game's parameters.
 
     Args:
@@ -40,13 +28,13 @@ def game(*strategies: str) -> Callable[[Callable[..., Array]], Callable[..., Gam
     Returns: a decorator that turns `f(v, c) -> [S, S]` into a game that is built by the same call, `f(v=1, c=2)`.
     """
 
-    def decorate(function: Callable[..., Array]) -> Callable[..., Game]:
+    def decorate(function: Callable[..., Array]) -> Callable[..., MatrixGame]:
         arguments = inspect.signature(function).parameters
         body: dict[str, Any] = {name: argument.default for name, argument in arguments.items()}
         body["__annotations__"] = {name: argument.annotation for name, argument in arguments.items()}
         body["__doc__"], body["__module__"] = function.__doc__, function.__module__
 
-        def payoff(self: Game) -> Array:
+        def payoff(self: MatrixGame) -> Array:
             table = function(**{name: getattr(self, name) for name in arguments})
             if table.shape != (len(strategies), len(strategies)):
                 raise ParameterError(f"{function.__name__}: payoff {table.shape} for the strategies {strategies}")
@@ -54,7 +42,7 @@ def game(*strategies: str) -> Callable[[Callable[..., Array]], Callable[..., Gam
 
         body["payoff"] = payoff
         body["strategies"] = property(lambda self: strategies)
-        return types.new_class(function.__name__, (Game,), {}, lambda namespace: namespace.update(body))
+        return types.new_class(function.__name__, (MatrixGame,), {}, lambda namespace: namespace.update(body))
 
     return decorate
 
@@ -64,7 +52,7 @@ def matrix(rows: list[list[Any]]) -> Array:
     return jnp.stack([jnp.stack([jnp.asarray(x, float) for x in row]) for row in rows])
 
 
-class matrix_game(Game):
+class matrix_game(MatrixGame):
     """Any symmetric two-player game, given by its payoff matrix."""
 
     matrix: Any = param([[1.0, 0.0], [0.0, 1.0]], doc="payoff of the row against the column strategy", shape=("S", "S"))

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord.errors import ParameterError
-from jaxcoord.games.matrix import Game, matrix
+from jaxcoord.games.game import MatrixGame
+from jaxcoord.games.matrix import matrix
 from jaxcoord.model import param, static
 
 Array = jax.Array
@@ -91,7 +92,7 @@ def race_thresholds(
     return Thresholds(society, dominance)
 
 
-class ai_race(Game):
+class ai_race(MatrixGame):
     """AI race between safe and unsafe developers (Han, Pereira, Santos & Lenaerts 2020)."""
 
     speed: float = param(1.5, doc="s, speed of unsafe development; safe development has speed 1", low=1.0)
