@@ -1,5 +1,6 @@
 """Evolution: how strategies spread."""
 
+from jaxcoord.evolution import exact
 from jaxcoord.evolution.alpha_rank import alpha_rank, alpha_rank_infinite, alpha_rank_profiles
 from jaxcoord.evolution.chain import Chain, compositions, fermi_chain, full_stationary_distribution
 from jaxcoord.evolution.dynamics import (
@@ -26,13 +27,26 @@ from jaxcoord.evolution.fixation import (
     stationary_distribution,
     stationary_from_log_rates,
 )
+from jaxcoord.evolution.imitation import ImitateTheBest, LocalUpdate, meeting, pairwise_copying
+from jaxcoord.evolution.mutation import Mutation, mutation_kernel, uniform_mutation
 from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, pairwise_events
-from jaxcoord.evolution.times import FixationTimes, fixation_times, gradient_of_selection
+from jaxcoord.evolution.process import EventProcess, FinitePopulation, GenerationProcess
+from jaxcoord.evolution.reproduction import MoranBirthDeath, MoranDeathBirth, WrightFisher, log_fitness, offspring
+from jaxcoord.evolution.times import FixationTimes, fixation_times, gradient_of_selection, times_from_log_rates
 
 __all__ = [
     "Chain",
+    "EventProcess",
+    "FinitePopulation",
     "FixationTimes",
+    "GenerationProcess",
+    "ImitateTheBest",
+    "LocalUpdate",
+    "MoranBirthDeath",
+    "MoranDeathBirth",
+    "Mutation",
     "PairwiseComparison",
+    "WrightFisher",
     "alpha_rank",
     "alpha_rank_infinite",
     "alpha_rank_profiles",
@@ -40,6 +54,7 @@ __all__ = [
     "bimatrix_replicator",
     "brown_von_neumann_nash",
     "compositions",
+    "exact",
     "fermi",
     "fermi_chain",
     "fermi_rates",
@@ -50,10 +65,15 @@ __all__ = [
     "full_stationary_distribution",
     "gradient_of_selection",
     "group_payoffs",
+    "log_fitness",
     "log_fixation_from",
     "log_fixation_probability",
     "logit",
+    "meeting",
+    "mutation_kernel",
+    "offspring",
     "pair_payoffs",
+    "pairwise_copying",
     "pairwise_events",
     "payoff_difference",
     "projection",
@@ -63,4 +83,6 @@ __all__ = [
     "smith",
     "stationary_distribution",
     "stationary_from_log_rates",
+    "times_from_log_rates",
+    "uniform_mutation",
 ]

@@ -7,7 +7,6 @@ costs the same at any population size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -15,8 +14,11 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
 from jaxcoord import random
-from jaxcoord.games import MatrixGame, hawk_dove
-from jaxcoord.model import Model, component, observable, param, static
+from jaxcoord.evolution.imitation import pairwise_copying
+from jaxcoord.evolution.mutation import uniform_mutation
+from jaxcoord.evolution.process import EventProcess
+from jaxcoord.games import MatrixGame
+from jaxcoord.model import param
 
 Array = jax.Array
 UNROLLED_STRATEGIES = 12  # up to here payoffs are summed term by term; beyond, compiling S**2 terms takes too long
@@ -137,37 +139,27 @@ def pairwise_events(counts: Array, payoff: Array, beta: Any, mu: Any, key: Array
     return _events_batched(counts, payoff.astype(jnp.float32), beta, mu, seed0, seed1, jnp.int32(events))
 
 
-class PairwiseComparison(Model):
+class PairwiseComparison(EventProcess):
     """Fermi pairwise comparison with mutation in a finite well-mixed population; one step is `events` events.
 
+    A focal individual mutates with probability mu; otherwise it draws another one and copies it with the Fermi
+    probability of their difference of payoff.
     Source: Traulsen, Nowak & Pacheco 2006 (Phys Rev E 74:011909).
     """
 
-    game: MatrixGame = component(hawk_dove, base=MatrixGame, doc="the game that everybody plays with everybody else")
     beta: float = param(1.0, doc="selection intensity of the Fermi rule", unit="1/payoff", low=0)
-    mu: float = param(0.01, doc="probability that an event is a mutation", low=0, high=1)
-    size: int = static(100, doc="Z, individuals in the population", unit="individuals", low=2, high=2**24 - 1)
-    events: int = static(100, doc="events in one step; as many as individuals make a generation", low=1, high=2**30)
 
-    frequency = observable(dims=("strategy",), doc="share of each strategy in the population")
+    mutants_are_offspring = False
 
-    def init(self, key: Array) -> Array:
-        """`[S]` int32: every individual draws its strategy uniformly."""
-        options = len(self.game.strategies)
-        drawn = jax.random.randint(key, (self.size,), 0, options)
-        return (drawn[:, None] == jnp.arange(options)).sum(0, dtype=jnp.int32)
+    def copying(self, counts: Array) -> Array:
+        earned = self.game.payoffs_among(counts)
+        return pairwise_copying(counts, fermi(earned[None, :] - earned[:, None], self.beta))
+
+    def log_ratio(self, mutant: Array, resident: Array) -> Array:
+        return self.beta * (resident - mutant)
 
     def step(self, state: Array, key: Array) -> Array:
-        """`[S]` int32: the counts after `events` events."""
-        return pairwise_events(state, self.game.payoff(), self.beta, self.mu, key, self.events)
-
-    def observe(self, state: Array) -> dict[str, Array]:
-        return {"frequency": state / jnp.float32(self.size)}
-
-    def coords(self) -> Mapping[str, Sequence[str]]:
-        return {"strategy": self.game.strategies}
-
-    @property
-    def agents(self) -> int:
-        """An event updates one individual."""
-        return self.events
+        """`[S]` int32: the counts after `events` events; of a matrix game by the faster `pairwise_events`."""
+        if isinstance(self.game, MatrixGame) and isinstance(self.kernel, uniform_mutation):
+            return pairwise_events(state, self.game.payoff(), self.beta, self.mu, key, self.events)
+        return super().step(state, key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxcoord.evolution.fixation import _population, _square, _two, log_fixation_from, payoff_difference
+from jaxcoord.evolution.fixation import _population, _square, _two, payoff_difference
 from jaxcoord.games import mean_payoffs
 
 Array = jax.Array
@@ -25,22 +26,33 @@ class FixationTimes(NamedTuple):
 def fixation_times(payoff: Any, size: int, beta: Any) -> FixationTimes:
     """Expected absorption and conditional fixation times of a single mutant under the Fermi rule.
 
-    The chain is a row of resistances: from one mutant it spends v_k = m_k (1 - phi_k) / T-_1 events at k mutants, with
-    m_k the product of T+_{j-1} / T-_j for j = 2..k and phi_k the fixation probability from k. Absorption takes sum v_k,
-    fixation sum v_k phi_k / phi_1. Everything is summed in logarithms.
-
     Args: `payoff [2, 2]`, strategy 0 is the mutant; `size` Z, at least 2; `beta` selection intensity, 1 / payoff.
     Returns: two scalars, in events.
     Raises: ParameterError where `payoff` is not `[2, 2]` or not finite, or `size` is below 2.
-    Source: Traulsen & Hauert 2009, eqs. 26 and 29; visits as in Doyle & Snell 1984.
+    Source: Traulsen & Hauert 2009, eqs. 26 and 29.
     """
     payoff, size = _two(payoff), _population(size)
     gain = payoff_difference(payoff, size)[0, 1]
     k = jnp.arange(1, size, dtype=float)
     meet = jnp.log(k / size * (size - k) / (size - 1))
-    up, down = meet + jax.nn.log_sigmoid(beta * gain), meet + jax.nn.log_sigmoid(-beta * gain)
-    win = log_fixation_from(payoff, size, beta)[1:-1]
-    lose = log_fixation_from(payoff[::-1, ::-1], size, beta)[1:-1][::-1]
+    return times_from_log_rates(meet + jax.nn.log_sigmoid(beta * gain), meet + jax.nn.log_sigmoid(-beta * gain))
+
+
+def times_from_log_rates(up: Array, down: Array) -> FixationTimes:
+    """Expected absorption and conditional fixation times of a single mutant in any chain that moves by one.
+
+    From one mutant the chain spends v_k = m_k (1 - phi_k) / T-_1 steps at k mutants, with m_k the product of
+    T+_{j-1} / T-_j for j = 2..k and phi_k the fixation probability from k. Absorption takes sum v_k, fixation
+    sum v_k phi_k / phi_1. Everything is summed in logarithms.
+
+    Args: `up`, `down`, `[Z-1]`: logarithms of the probabilities to gain and to lose a mutant at k = 1..Z-1.
+    Returns: two scalars, in steps.
+    Source: Traulsen & Hauert 2009, eqs. 26 and 29; visits as in Doyle & Snell 1984.
+    """
+    add = functools.partial(jax.lax.associative_scan, jnp.logaddexp)
+    ratio = jnp.concatenate([jnp.zeros(1), jnp.cumsum(down - up)])
+    partial, rest = add(ratio), add(ratio[::-1])[::-1]
+    win, lose = partial[:-1] - partial[-1], rest[1:] - partial[-1]
     measure = jnp.concatenate([jnp.zeros(1), jnp.cumsum(up[:-1] - down[1:])])
     visits = measure + lose - down[0]
     log_sum = jax.nn.logsumexp
