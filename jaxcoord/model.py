@@ -186,8 +186,8 @@ def checked(cls: type[Component], field: dataclasses.Field, value: Any) -> Any:
     if meta.kind == "component":
         base = meta.base or Component
         if not isinstance(value, base):
-            kind = base.__name__.lower()
-            raise ParameterError(f"{where} = {value!r}: a {kind} is needed, see `jaxcoord models`")
+            given = value.registered_name if isinstance(value, Component) else value
+            raise ParameterError(f"{where} = {given!r}: a {base.__name__.lower()} is needed, see `jaxcoord models`")
         return value
     if isinstance(value, jax.core.Tracer):
         return value

@@ -1,6 +1,7 @@
 """Evolution: how strategies spread."""
 
 from jaxcoord.evolution import exact
+from jaxcoord.evolution.agents import AgentImitation, Agents
 from jaxcoord.evolution.alpha_rank import alpha_rank, alpha_rank_infinite, alpha_rank_profiles
 from jaxcoord.evolution.chain import Chain, compositions, fermi_chain, full_stationary_distribution
 from jaxcoord.evolution.dynamics import (
@@ -33,8 +34,11 @@ from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, pairwise_even
 from jaxcoord.evolution.process import EventProcess, FinitePopulation, GenerationProcess
 from jaxcoord.evolution.reproduction import MoranBirthDeath, MoranDeathBirth, WrightFisher, log_fitness, offspring
 from jaxcoord.evolution.times import FixationTimes, fixation_times, gradient_of_selection, times_from_log_rates
+from jaxcoord.evolution.two_populations import Roles, TwoPopulations, two_population_chain
 
 __all__ = [
+    "AgentImitation",
+    "Agents",
     "Chain",
     "EventProcess",
     "FinitePopulation",
@@ -46,6 +50,8 @@ __all__ = [
     "MoranDeathBirth",
     "Mutation",
     "PairwiseComparison",
+    "Roles",
+    "TwoPopulations",
     "WrightFisher",
     "alpha_rank",
     "alpha_rank_infinite",
@@ -84,5 +90,6 @@ __all__ = [
     "stationary_distribution",
     "stationary_from_log_rates",
     "times_from_log_rates",
+    "two_population_chain",
     "uniform_mutation",
 ]

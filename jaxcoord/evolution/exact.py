@@ -146,8 +146,7 @@ def chain(process: FinitePopulation) -> Chain:
     if isinstance(process, GenerationProcess) and len(states) > DENSE_STATES:
         raise ParameterError(f"size = {size}: {len(states)} states; at most {DENSE_STATES} in a chain of generations")
     with jax.enable_x64(True):
-        rows = jax.jit(jax.vmap(lambda counts: process.switching(counts, process.mu)))
-        switching = np.nan_to_num(np.asarray(rows(jnp.asarray(states, float))))
+        switching = np.nan_to_num(np.asarray(_switching_at(process, jnp.asarray(states, float))))
     code = states @ ((size + 1) ** np.arange(kinds - 1, -1, -1, dtype=np.int64))
     if isinstance(process, GenerationProcess):
         return Chain(states, csr_matrix(_generation_rows(states, switching)))
@@ -165,6 +164,11 @@ def chain(process: FinitePopulation) -> Chain:
     data = np.concatenate([*chances, 1 - leaving])
     place = (np.concatenate([*from_, index]), np.concatenate([*to, index]))
     return Chain(states, csr_matrix((data, place), (len(states),) * 2))
+
+
+@jax.jit
+def _switching_at(process: FinitePopulation, states: Array) -> Array:
+    return jax.vmap(lambda counts: process.switching(counts, process.mu))(states)
 
 
 def _log_binomial(number: Array, chance: Array, top: int) -> Array:

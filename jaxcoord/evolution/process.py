@@ -105,7 +105,7 @@ class EventProcess(FinitePopulation, abstract=True):
         kinds = jnp.arange(len(self.game.strategies))
 
         def event(number, counts):
-            first = jnp.uint32(2) * number.astype(jnp.uint32)
+            first = jnp.uint32(2) * jnp.asarray(number, jnp.uint32)
             who, coin = random.words(seed, first), random.probability(random.words(seed, first + 1))
             one = random.index_below(who, jnp.uint32(self.size)).astype(jnp.float32)
             focal = (one >= jnp.cumsum(counts)).sum()

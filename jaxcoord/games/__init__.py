@@ -1,5 +1,6 @@
 """Games: who earns what against whom."""
 
+from jaxcoord.games.bimatrix import BimatrixGame, battle_of_the_sexes, bimatrix_game, matching_pennies
 from jaxcoord.games.game import Game, MatrixGame, mean_payoffs
 from jaxcoord.games.groups import GroupGame, group_compositions, hypergeometric_weights, multinomial_weights
 from jaxcoord.games.matrix import (
@@ -16,17 +17,21 @@ from jaxcoord.games.matrix import (
 from jaxcoord.games.race import Thresholds, ai_race, race_payoff, race_thresholds, round_payoffs
 
 __all__ = [
+    "BimatrixGame",
     "Game",
     "GroupGame",
     "MatrixGame",
     "Thresholds",
     "ai_race",
+    "battle_of_the_sexes",
+    "bimatrix_game",
     "coordination",
     "donation",
     "game",
     "group_compositions",
     "hawk_dove",
     "hypergeometric_weights",
+    "matching_pennies",
     "matrix_game",
     "mean_payoffs",
     "multinomial_weights",
