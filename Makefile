@@ -9,13 +9,13 @@ demo: .venv/installed
 	$(BIN)/python -m experiments ai-race --out $(OUT)
 
 demo-small: .venv/installed
-	$(BIN)/python -m experiments --all --small --out $(OUT)
+	$(BIN)/python -m experiments ai-race --small --out $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not peers"
 
 test-all: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not peers"
 	$(BIN)/python -m experiments --all --out $(OUT)
 
 lint: .venv/installed-dev
@@ -29,7 +29,8 @@ bench: .venv/installed-dev
 
 peers: .venv/installed-dev
 	$(BIN)/pip install -q -c constraints.txt -e ".[peers]"
-	$(BIN)/python scripts/compare_peers.py pairwise-comparison --json
+	$(BIN)/python -m pytest -m peers
+	$(BIN)/python scripts/compare_peers.py --all
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jaxcoord needs Python 3.11 or newer")'
