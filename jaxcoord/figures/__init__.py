@@ -1,4 +1,7 @@
-"""Figures from datasets: phase diagrams, lines with bands, bars. Matplotlib is imported when one is drawn.
+"""Figures from datasets and closed forms. Matplotlib is imported when one is drawn.
+
+Of datasets: phase diagrams, lines with bands, bars. Of evolutionary games: the simplex of three strategies, gradients
+of selection, invasion diagrams.
 
 Example:
   >>> import jaxcoord as jc
@@ -8,8 +11,21 @@ Example:
 
 from jaxcoord.figures.bars import bars
 from jaxcoord.figures.choose import plot
+from jaxcoord.figures.gradient import gradient, roots
+from jaxcoord.figures.invasion import invasion_diagram
 from jaxcoord.figures.lines import trajectories
 from jaxcoord.figures.phase import phase_diagram
+from jaxcoord.figures.simplex import simplex
 from jaxcoord.figures.style import save
 
-__all__ = ["bars", "phase_diagram", "plot", "save", "trajectories"]
+__all__ = [
+    "bars",
+    "gradient",
+    "invasion_diagram",
+    "phase_diagram",
+    "plot",
+    "roots",
+    "save",
+    "simplex",
+    "trajectories",
+]
