@@ -5,9 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxcoord.errors import ParameterError
 from jaxcoord.evolution.process import EventProcess, GenerationProcess
-from jaxcoord.games import Game, GroupGame, MatrixGame
 from jaxcoord.model import param
 
 Array = jax.Array
@@ -31,20 +29,6 @@ def pairwise_copying(counts: Array, chances: Array) -> Array:
     return copies + same * (1 - copies.sum(1, keepdims=True))
 
 
-def payoff_range(game: Game) -> Array:
-    """The largest difference between any two payoffs of a game.
-
-    Raises: ParameterError for a game whose payoffs are not a table.
-    """
-    if isinstance(game, MatrixGame):
-        table = game.payoff()
-    elif isinstance(game, GroupGame):
-        table = game._table()[1]
-    else:
-        raise ParameterError(f"game = {game.registered_name!r}: neither a matrix game nor a group game")
-    return table.max() - table.min()
-
-
 class LocalUpdate(EventProcess):
     """Local update: the focal copies a model with probability 1/2 + beta/2 times their difference of payoff.
 
@@ -58,11 +42,11 @@ class LocalUpdate(EventProcess):
 
     def copying(self, counts: Array) -> Array:
         earned = self.game.payoffs_among(counts)
-        gain = (earned[None, :] - earned[:, None]) / _positive(payoff_range(self.game))
+        gain = (earned[None, :] - earned[:, None]) / _positive(self.game.payoff_range())
         return pairwise_copying(counts, jnp.clip(0.5 + self.beta / 2 * gain, 0, 1))
 
     def log_ratio(self, mutant: Array, resident: Array) -> Array:
-        push = self.beta * (mutant - resident) / _positive(payoff_range(self.game))
+        push = self.beta * (mutant - resident) / _positive(self.game.payoff_range())
         return jnp.log1p(-push) - jnp.log1p(push)
 
 

@@ -2,6 +2,16 @@
 
 from jaxcoord.games.bimatrix import BimatrixGame, battle_of_the_sexes, bimatrix_game, matching_pennies
 from jaxcoord.games.game import Game, MatrixGame, mean_payoffs
+from jaxcoord.games.group_games import (
+    collective_risk,
+    defection_gain,
+    n_player_stag_hunt,
+    public_goods,
+    voluntary_payoffs,
+    voluntary_public_goods,
+    voluntary_rest_point,
+    volunteers_dilemma,
+)
 from jaxcoord.games.groups import GroupGame, group_compositions, hypergeometric_weights, multinomial_weights
 from jaxcoord.games.matrix import (
     coordination,
@@ -14,6 +24,7 @@ from jaxcoord.games.matrix import (
     snowdrift,
     stag_hunt,
 )
+from jaxcoord.games.punishment import mutual_aid, sanctioned_risk
 from jaxcoord.games.race import Thresholds, ai_race, race_payoff, race_thresholds, round_payoffs
 
 __all__ = [
@@ -25,7 +36,9 @@ __all__ = [
     "ai_race",
     "battle_of_the_sexes",
     "bimatrix_game",
+    "collective_risk",
     "coordination",
+    "defection_gain",
     "donation",
     "game",
     "group_compositions",
@@ -35,11 +48,19 @@ __all__ = [
     "matrix_game",
     "mean_payoffs",
     "multinomial_weights",
+    "mutual_aid",
+    "n_player_stag_hunt",
     "prisoners_dilemma",
+    "public_goods",
     "race_payoff",
     "race_thresholds",
     "rock_paper_scissors",
     "round_payoffs",
+    "sanctioned_risk",
     "snowdrift",
     "stag_hunt",
+    "voluntary_payoffs",
+    "voluntary_public_goods",
+    "voluntary_rest_point",
+    "volunteers_dilemma",
 ]

@@ -29,6 +29,10 @@ class Game(Component, abstract=True):
         """
         raise TypeError(f"{type(self).__name__}.payoffs_among(self, counts) is missing")
 
+    def payoff_range(self) -> Array:
+        """The largest difference that there can be between two mean payoffs."""
+        raise TypeError(f"{type(self).__name__}.payoff_range(self) is missing")
+
     @property
     def strategies(self) -> tuple[str, ...]:
         """The S names of the strategies."""
@@ -49,6 +53,10 @@ class MatrixGame(Game, abstract=True):
     def payoffs_among(self, counts: Array) -> Array:
         """`[S]`: see `mean_payoffs`."""
         return mean_payoffs(counts, self.payoff())
+
+    def payoff_range(self) -> Array:
+        """The largest entry of the matrix less the smallest."""
+        return jnp.ptp(self.payoff())
 
     @property
     def strategies(self) -> tuple[str, ...]:
