@@ -1,0 +1,1 @@
+"""Repeated games: strategies as automata, matches, tournaments and exact payoffs."""

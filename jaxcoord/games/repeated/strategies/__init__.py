@@ -1,0 +1,1 @@
+"""Named strategies, a file for each family."""
