@@ -18,8 +18,7 @@ import xarray as xr
 import jaxcoord as jc
 from experiments.verdict import Row, Verdict
 from jaxcoord import figures
-from jaxcoord.evolution import MoranBirthDeath, exact
-from jaxcoord.evolution.stability import invasion_barrier, weak_selection_slope
+from jaxcoord.evolution import MoranBirthDeath, exact, invasion_barrier, weak_selection_slope
 
 PAPER = "Nowak et al. 2004"
 

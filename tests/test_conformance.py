@@ -33,12 +33,12 @@ MODELS = {
     "pairwise-comparison, kernel": jc.evolution.PairwiseComparison(
         jc.games.rock_paper_scissors(), size=12, events=3, kernel=jc.evolution.mutation_kernel([[0, 1, 0]] * 3)
     ),
-    "moran-birth-death": jc.evolution.MoranBirthDeath(size=20, events=5),
-    "moran-death-birth": jc.evolution.MoranDeathBirth(size=20, events=5, fitness="linear", beta=0.1),
-    "local-update": jc.evolution.LocalUpdate(size=20, events=5),
+    "moran-birth-death": jc.evolution.MoranBirthDeath(size=20, events=2),
+    "moran-death-birth": jc.evolution.MoranDeathBirth(size=20, events=2, fitness="linear", beta=0.1),
+    "local-update": jc.evolution.LocalUpdate(size=20, events=2),
     "wright-fisher": jc.evolution.WrightFisher(size=20),
     "imitate-the-best": jc.evolution.ImitateTheBest(size=20),
-    "two-populations": jc.evolution.TwoPopulations(rows=10, columns=12, events=5),
+    "two-populations": jc.evolution.TwoPopulations(rows=10, columns=12, events=2),
     "agent-imitation": jc.evolution.AgentImitation(size=20, encounters=2),
     "logistic": Logistic(),
 }

@@ -1,8 +1,22 @@
 """Evolution: how strategies spread."""
 
 from jaxcoord.evolution import exact
+from jaxcoord.evolution.adaptive_play import (
+    AdaptivePlay,
+    action_shares,
+    adaptive_play,
+    convention_weights,
+    history_shares,
+    resistances,
+    stochastic_potential,
+)
 from jaxcoord.evolution.agents import AgentImitation, Agents
-from jaxcoord.evolution.alpha_rank import alpha_rank, alpha_rank_infinite, alpha_rank_profiles
+from jaxcoord.evolution.alpha_rank import (
+    alpha_rank,
+    alpha_rank_infinite,
+    alpha_rank_profiles,
+    alpha_rank_profiles_infinite,
+)
 from jaxcoord.evolution.chain import Chain, compositions, fermi_chain, full_stationary_distribution
 from jaxcoord.evolution.dynamics import (
     best_response,
@@ -26,44 +40,77 @@ from jaxcoord.evolution.fixation import (
     payoff_difference,
     small_mutation_limit,
     stationary_distribution,
-    stationary_from_log_rates,
 )
 from jaxcoord.evolution.imitation import ImitateTheBest, LocalUpdate, meeting, pairwise_copying
 from jaxcoord.evolution.mutation import Mutation, mutation_kernel, uniform_mutation
+from jaxcoord.evolution.nash import Equilibrium, nash_equilibria, symmetric_equilibria
 from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, pairwise_events
+from jaxcoord.evolution.payoff_tables import PayoffTable, elo_win_probability, expected_payoffs, payoff_table
 from jaxcoord.evolution.process import EventProcess, FinitePopulation, GenerationProcess
 from jaxcoord.evolution.reproduction import MoranBirthDeath, MoranDeathBirth, WrightFisher, log_fitness, offspring
+from jaxcoord.evolution.stability import (
+    CooperationThresholds,
+    FiniteStability,
+    InvasionGraph,
+    PureStability,
+    cooperation_thresholds,
+    finite_stability,
+    invasion_barrier,
+    invasion_graph,
+    is_stable_mixture,
+    one_third_margin,
+    pure_stability,
+    risk_dominance_margin,
+    stability_margin,
+    weak_selection_slope,
+)
+from jaxcoord.evolution.state_reduction import stationary_from_log_rates
 from jaxcoord.evolution.times import FixationTimes, fixation_times, gradient_of_selection, times_from_log_rates
 from jaxcoord.evolution.two_populations import Roles, TwoPopulations, two_population_chain
 
 __all__ = [
+    "AdaptivePlay",
     "AgentImitation",
     "Agents",
     "Chain",
+    "CooperationThresholds",
+    "Equilibrium",
     "EventProcess",
     "FinitePopulation",
+    "FiniteStability",
     "FixationTimes",
     "GenerationProcess",
     "ImitateTheBest",
+    "InvasionGraph",
     "LocalUpdate",
     "MoranBirthDeath",
     "MoranDeathBirth",
     "Mutation",
     "PairwiseComparison",
+    "PayoffTable",
+    "PureStability",
     "Roles",
     "TwoPopulations",
     "WrightFisher",
+    "action_shares",
+    "adaptive_play",
     "alpha_rank",
     "alpha_rank_infinite",
     "alpha_rank_profiles",
+    "alpha_rank_profiles_infinite",
     "best_response",
     "bimatrix_replicator",
     "brown_von_neumann_nash",
     "compositions",
+    "convention_weights",
+    "cooperation_thresholds",
+    "elo_win_probability",
     "exact",
+    "expected_payoffs",
     "fermi",
     "fermi_chain",
     "fermi_rates",
+    "finite_stability",
     "fixation_from",
     "fixation_from_continuum",
     "fixation_probability",
@@ -71,25 +118,39 @@ __all__ = [
     "full_stationary_distribution",
     "gradient_of_selection",
     "group_payoffs",
+    "history_shares",
+    "invasion_barrier",
+    "invasion_graph",
+    "is_stable_mixture",
     "log_fitness",
     "log_fixation_from",
     "log_fixation_probability",
     "logit",
     "meeting",
     "mutation_kernel",
+    "nash_equilibria",
     "offspring",
+    "one_third_margin",
     "pair_payoffs",
     "pairwise_copying",
     "pairwise_events",
     "payoff_difference",
+    "payoff_table",
     "projection",
+    "pure_stability",
     "replicator",
     "replicator_mutator",
+    "resistances",
+    "risk_dominance_margin",
     "small_mutation_limit",
     "smith",
+    "stability_margin",
     "stationary_distribution",
     "stationary_from_log_rates",
+    "stochastic_potential",
+    "symmetric_equilibria",
     "times_from_log_rates",
     "two_population_chain",
     "uniform_mutation",
+    "weak_selection_slope",
 ]

@@ -1,12 +1,12 @@
 """alpha-Rank: the long-run ranking of strategies, or of joint profiles, by who invades whom.
 
-State reduction on logarithms keeps it exact at any ranking intensity, on coordination games too, where eigen-solvers
-find two stationary distributions or none. For float64 call it inside `with jax.enable_x64(True):`.
+State reduction keeps it exact at any ranking intensity, on coordination games too, where eigen-solvers find two
+stationary distributions or none. For float64 call it inside `with jax.enable_x64(True):`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcoord.errors import ParameterError
-from jaxcoord.evolution.fixation import _square, stationary_from_log_rates
+from jaxcoord.evolution.fixation import _square
+from jaxcoord.evolution.state_reduction import stationary_from_log_rates
 
 Array = jax.Array
 
@@ -41,13 +42,25 @@ def alpha_rank(payoff: Any, alpha: Any, size: int = 50) -> Array:
 
     Args: `payoff [S, S]`, row against column; `alpha` ranking intensity, 1 / payoff; `size` m, individuals.
     Returns: `[S]`, summing to one.
-    Raises: ParameterError where `payoff` is not square or not finite, or `size` is below 2.
+    Raises: ParameterError where `payoff` is not square or not finite, `alpha` is negative, or `size` is below 2.
     Source: Omidshafiei et al. 2019 (Sci Rep 9:9937).
     """
     payoff = _square(payoff)
-    _enough(size)
+    _check(alpha, size)
     gain = payoff.T - payoff  # entry (resident, mutant)
     return stationary_from_log_rates(log_takeover(gain, alpha, size))
+
+
+def alpha_rank_infinite(payoff: Any, perturbation: Any = 0.01) -> Array:
+    """The limit of strong selection: a better mutant always takes over, a worse one with a small probability.
+
+    Args: `payoff [S, S]`; `perturbation`, probability epsilon that a worse mutant takes over, between 0 and 1/2.
+    Returns: `[S]`, summing to one. An equal mutant takes over half of the time.
+    Raises: ParameterError where `payoff` is not square or not finite, or `perturbation` is out of range.
+    Source: Rowland et al. 2019 (NeurIPS), the infinite-alpha model with perturbation.
+    """
+    payoff = _square(payoff)
+    return stationary_from_log_rates(_log_chance(payoff.T - payoff, perturbation))
 
 
 def alpha_rank_profiles(payoffs: Sequence[Any], alpha: Any, size: int = 50) -> Array:
@@ -56,51 +69,58 @@ def alpha_rank_profiles(payoffs: Sequence[Any], alpha: Any, size: int = 50) -> A
     Args: `payoffs`, for each player k an array `[S_1, ..., S_K]` of its payoff in a profile; the others as in
       `alpha_rank`.
     Returns: `[S_1, ..., S_K]`, summing to one.
-    Raises: ParameterError where the arrays differ in shape, do not have an axis for each player, or are not finite.
+    Raises: ParameterError where the arrays differ in shape, do not have an axis for each player, or are not finite, or
+      as in `alpha_rank`.
     Source: Omidshafiei et al. 2019, section "multi-population".
     """
-    _enough(size)
-    tables = [np.asarray(table, float) if not isinstance(table, jax.Array) else table for table in payoffs]
-    shape = tables[0].shape
-    if len(shape) != len(tables) or any(table.shape != shape for table in tables):
-        raise ParameterError(f"payoffs: shapes {[t.shape for t in tables]}; each player needs one array with an axis "
-                             f"for each of the {len(tables)} players")  # fmt: skip
-    rates = profile_gains(tables)
-    logs = jnp.where(jnp.isnan(rates), -jnp.inf, log_takeover(jnp.nan_to_num(rates), alpha, size))
-    return stationary_from_log_rates(logs).reshape(shape)
+    _check(alpha, size)
+    return _among_profiles(payoffs, lambda gain: log_takeover(gain, alpha, size))
 
 
-def profile_gains(payoffs: Sequence[Any]) -> Array:
-    """What a single deviating player gains between two profiles, NaN where more than one player differs.
+def alpha_rank_profiles_infinite(payoffs: Sequence[Any], perturbation: Any = 0.01) -> Array:
+    """The limit of strong selection for K populations.
+
+    Args, returns, raises: `payoffs` as in `alpha_rank_profiles`, `perturbation` as in `alpha_rank_infinite`.
+    Source: Rowland et al. 2019 (NeurIPS).
+    """
+    return _among_profiles(payoffs, lambda gain: _log_chance(gain, perturbation))
+
+
+def profile_gains(payoffs: Sequence[Any]) -> tuple[Array, np.ndarray]:
+    """What a single deviating player gains between two profiles.
 
     Args: as in `alpha_rank_profiles`.
-    Returns: `[N, N]` for N profiles in C order, from row to column.
+    Returns: `[N, N]` for N profiles in C order, from row to column, and whether one player alone differs.
     """
     tables = jnp.stack([jnp.asarray(table, float).reshape(-1) for table in payoffs])
-    shape = jnp.shape(payoffs[0])
+    shape = np.shape(payoffs[0])
     profiles = np.indices(shape).reshape(len(shape), -1)
     differ = profiles[:, :, None] != profiles[:, None, :]
-    one = differ.sum(0) == 1
     player = np.argmax(differ, axis=0)
     index = np.arange(profiles.shape[1])
-    gains = tables[player, index[None, :]] - tables[player, index[:, None]]
-    return jnp.where(one, gains, jnp.nan)
+    return tables[player, index[None, :]] - tables[player, index[:, None]], differ.sum(0) == 1
 
 
-def alpha_rank_infinite(payoff: Any, perturbation: Any = 0.01) -> Array:
-    """The limit of strong selection: a better mutant always takes over, a worse one with a small probability.
-
-    Args: `payoff [S, S]`; `perturbation`, probability epsilon that a worse mutant takes over, between 0 and 1/2.
-    Returns: `[S]`, summing to one. An equal mutant takes over half of the time.
-    Raises: ParameterError where `payoff` is not square or not finite.
-    Source: Rowland et al. 2019 (NeurIPS), the infinite-alpha model with perturbation.
-    """
-    payoff = _square(payoff)
-    gain = payoff.T - payoff
-    chance = jnp.where(gain > 0, 1 - perturbation, jnp.where(gain < 0, perturbation, 0.5))
-    return stationary_from_log_rates(jnp.log(chance))
+def _among_profiles(payoffs: Sequence[Any], log_rate: Callable[[Array], Array]) -> Array:
+    shapes = [np.shape(table) for table in payoffs]
+    if not shapes or len(shapes[0]) != len(shapes) or any(shape != shapes[0] for shape in shapes):
+        raise ParameterError(f"payoffs: shapes {shapes}; each player needs one array with an axis for each of the "
+                             f"{len(shapes)} players")  # fmt: skip
+    for player, table in enumerate(payoffs):
+        if not isinstance(table, jax.core.Tracer) and not np.isfinite(np.asarray(table, float)).all():
+            raise ParameterError(f"payoffs[{player}]: not finite; every entry must be a finite number")
+    gains, single = profile_gains(payoffs)
+    return stationary_from_log_rates(jnp.where(single, log_rate(gains), -jnp.inf)).reshape(shapes[0])
 
 
-def _enough(size: int) -> None:
+def _log_chance(gain: Array, perturbation: Any) -> Array:
+    if not isinstance(perturbation, jax.core.Tracer) and not 0 < perturbation < 0.5:
+        raise ParameterError(f"perturbation = {perturbation}: a probability between 0 and 1/2 is needed")
+    return jnp.log(jnp.where(gain > 0, 1 - perturbation, jnp.where(gain < 0, perturbation, 0.5)))
+
+
+def _check(alpha: Any, size: int) -> None:
     if size < 2 or size != int(size):
         raise ParameterError(f"size = {size}: a whole number of at least 2 individuals is needed")
+    if not isinstance(alpha, jax.core.Tracer) and not (jnp.asarray(alpha) >= 0).all():
+        raise ParameterError(f"alpha = {alpha}: at least 0 is needed")

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.evolution.state_reduction import stationary_from_log_rates
 from jaxcoord.games import Game, GroupGame, MatrixGame
 
 Array = jax.Array
@@ -200,33 +201,3 @@ def small_mutation_limit(payoff: Any, size: int, beta: Any) -> Array:
     """
     logs = log_fixation_probability(payoff, size, beta)
     return stationary_from_log_rates(logs.T)
-
-
-def stationary_from_log_rates(log_rates: Any) -> Array:
-    """Stationary distribution of an irreducible chain from the logarithms of its transition rates.
-
-    Args: `log_rates [S, S]`, from row to column; the diagonal is not read.
-    Returns: `[S]`, summing to one.
-    Source: Grassmann, Taksar & Heyman 1985, in logarithms.
-    """
-    log_rates = jnp.asarray(log_rates, float)
-    size = log_rates.shape[0]
-    index = jnp.arange(size)
-
-    def eliminate(i, carry):
-        rates, leaving = carry
-        k = size - 1 - i
-        kept = index < k
-        out = jax.nn.logsumexp(jnp.where(kept, rates[k], -jnp.inf))
-        through = rates[:, k, None] + rates[k, None, :] - out
-        inside = kept[:, None] & kept[None, :]
-        return jnp.where(inside, jnp.logaddexp(rates, through), rates), leaving.at[k].set(out)
-
-    rates, leaving = jax.lax.fori_loop(0, size - 1, eliminate, (log_rates, jnp.zeros(size)))
-
-    def rebuild(k, logs):
-        arriving = jnp.where(index < k, logs + rates[:, k], -jnp.inf)
-        return logs.at[k].set(jax.nn.logsumexp(arriving) - leaving[k])
-
-    logs = jax.lax.fori_loop(1, size, rebuild, jnp.zeros(size))
-    return jax.nn.softmax(logs)

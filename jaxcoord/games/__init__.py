@@ -26,6 +26,15 @@ from jaxcoord.games.matrix import (
 )
 from jaxcoord.games.punishment import mutual_aid, sanctioned_risk
 from jaxcoord.games.race import Thresholds, ai_race, race_payoff, race_thresholds, round_payoffs
+from jaxcoord.games.race_incentives import (
+    commitment_payoff,
+    punished_race,
+    punishment_payoff,
+    race_commitment,
+    race_punishment,
+    race_reward,
+    reward_payoff,
+)
 
 __all__ = [
     "BimatrixGame",
@@ -37,6 +46,7 @@ __all__ = [
     "battle_of_the_sexes",
     "bimatrix_game",
     "collective_risk",
+    "commitment_payoff",
     "coordination",
     "defection_gain",
     "donation",
@@ -52,8 +62,14 @@ __all__ = [
     "n_player_stag_hunt",
     "prisoners_dilemma",
     "public_goods",
+    "punished_race",
+    "punishment_payoff",
+    "race_commitment",
     "race_payoff",
+    "race_punishment",
+    "race_reward",
     "race_thresholds",
+    "reward_payoff",
     "rock_paper_scissors",
     "round_payoffs",
     "sanctioned_risk",
