@@ -16,7 +16,7 @@ import jaxcoord as jc
 from jaxcoord import random as keys
 from jaxcoord.engine import dataset, plan, run, runner
 from jaxcoord.engine.program import Program
-from jaxcoord.engine.progress import Progress
+from jaxcoord.progress import Progress
 
 cpu = functools.partial(jax.devices, "cpu")
 

@@ -21,7 +21,7 @@ from jaxcoord.engine import design, plan
 from jaxcoord.engine.dataset import Memory
 from jaxcoord.engine.plan import Block
 from jaxcoord.engine.program import Span
-from jaxcoord.engine.progress import Progress
+from jaxcoord.progress import Progress
 from jaxcoord.engine.record import Record
 from jaxcoord.engine.run import sweep
 from jaxcoord.engine.runner import Runner

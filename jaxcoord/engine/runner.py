@@ -22,7 +22,7 @@ from jaxcoord.engine import reduction
 from jaxcoord.engine.checkpoint import Slot
 from jaxcoord.engine.plan import Block, Group, Plan
 from jaxcoord.engine.program import Program, Span, nonfinite, nonfinite_fields
-from jaxcoord.engine.progress import Progress
+from jaxcoord.progress import Progress
 from jaxcoord.errors import Interrupted
 
 CALL_SECONDS = 0.5

@@ -108,18 +108,27 @@ def unpack(words: Any, turns: int) -> np.ndarray:
     return bits.reshape(*words.shape[:-1], -1)[..., :turns].astype(bool)
 
 
-@partial(jax.jit, static_argnames="turns")
-def outcome_counts(moves: Moves, turns: int) -> tuple[Array, Array]:
-    """How often each outcome occurred, and what followed it.
+class Counts(NamedTuple):
+    """What happened in a match, by outcome: CC, CD, DC, DD, one's own move first."""
 
-    Args: `moves` as of `matches`; `turns`, rounds played.
-    Returns: `[..., 4]` rounds of CC, CD, DC and DD, one's own move first; `[..., 4, 2]` how often one cooperated after
-      each of them, and how often the other did.
+    outcomes: Array
+    """`[..., 4]` int32: rounds."""
+    followed: Array
+    """`[..., 4]` int32: rounds that another one followed."""
+    cooperated: Array
+    """`[..., 4, 2]` int32: of those, how often one cooperated in the next round, and how often the other did."""
+
+
+def count(moves: Moves, turns: Any) -> Counts:
+    """Count the outcomes of matches, and what followed them.
+
+    Args: `moves` as of `matches`, `[..., W]` words each; `turns`, rounds that count: one number, or one for each match.
     """
     start = 32 * jnp.arange(moves.own.shape[-1])
+    turns = jnp.asarray(turns)[..., None]
     played, followed = (_low_bits(jnp.clip(last - start, 0, 32)) for last in (turns, turns - 1))
 
-    def following(words):
+    def next_moves(words):
         ahead = jnp.concatenate([words[..., 1:], jnp.zeros_like(words[..., :1])], -1)
         return (words >> 1) | (ahead << 31)
 
@@ -128,9 +137,12 @@ def outcome_counts(moves: Moves, turns: int) -> tuple[Array, Array]:
 
     x, y = moves
     outcomes = (x & y, x & ~y, ~x & y, ~x & ~y)
-    counts = jnp.stack([total(o & played) for o in outcomes], -1)
-    rates = [jnp.stack([total(o & followed & following(w)) for w in (x, y)], -1) for o in outcomes]
-    return counts, jnp.stack(rates, -2)
+    then = [next_moves(words) for words in moves]
+    return Counts(
+        jnp.stack([total(o & played) for o in outcomes], -1),
+        jnp.stack([total(o & followed) for o in outcomes], -1),
+        jnp.stack([jnp.stack([total(o & followed & words) for words in then], -1) for o in outcomes], -2),
+    )
 
 
 def _low_bits(number: Array) -> Array:

@@ -18,11 +18,15 @@ class Progress:
       populations, steps: of the whole run.
       agents: individuals that one step of a population updates.
       show: whether to draw a bar; log_json: whether to print a line of JSON for each committed block.
+      names: what is counted: the populations, the steps, and what a second makes many of.
     """
 
-    def __init__(self, populations: int, steps: int, agents: int, show: bool | None = None, log_json: bool = False):
+    def __init__(
+        self, populations: int, steps: int, agents: int, show: bool | None = None, log_json: bool = False,
+        names: tuple[str, str, str] = ("populations", "steps", "agent-steps"),
+    ):  # fmt: skip
         self.total, self.agents = populations * steps, agents
-        self.populations, self.steps = populations, steps
+        self.title, self.unit = f"{populations:,} {names[0]} x {steps:,} {names[1]}", names[2]
         self.show = sys.stderr.isatty() if show is None else show
         self.log_json = log_json
         self.done = self.before = 0
@@ -86,10 +90,8 @@ class Progress:
                 TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
             )  # fmt: skip
             self._bar.start()
-            self._task = self._bar.add_task(
-                f"{self.populations:,} populations x {self.steps:,} steps", total=self.total, rate=""
-            )
-        rate = f"{self.rate:.3g} agent-steps/s"
+            self._task = self._bar.add_task(self.title, total=self.total, rate="")
+        rate = f"{self.rate:.3g} {self.unit}/s"
         self._bar.update(self._task, completed=self.before + self.done, rate=rate)
 
     def close(self) -> None:
