@@ -52,13 +52,15 @@ def tournament(
       told: whether players know how many turns there are.
       seed: of all chance. A match depends on the seed, its two places in `players` and its repetition.
       progress: whether to draw a bar; by default on a terminal.
-    Returns: an `xarray.Dataset` with, beside the mean `payoff` and `cooperation` per round `[player, opponent]`:
+    Returns: an `xarray.Dataset`:
+      `payoff`, `cooperation` `[player, opponent]`, means per round;
       `score`, `cooperations` `[repetition, player, opponent]`, points and cooperative moves of a match;
       `total`, `normalised` `[repetition, player]`, points in all matches but that against itself, and per round;
-      `wins` `[repetition, player]`, opponents who scored less in their match; `rank` `[player]`, 1 is best, by the
-      median of `normalised`, ties in the order of `players`; `outcomes`, `cooperation_after` `[player, opponent, outcome]`,
-      share of rounds, and how often the player cooperates after each outcome, its own move first; `good_partner`,
-      `cooperating`, `eigenjesus`, `eigenmoses` `[player]`, ratings of how it treats others.
+      `wins` `[repetition, player]`, opponents who scored less in their match;
+      `rank` `[player]`, 1 is best, by the median of `normalised`, ties in the order of `players`;
+      `outcomes` `[player, opponent, outcome]`, share of rounds, the player's move first;
+      `cooperation_after`, the same dims, how often the player cooperates after each outcome;
+      `good_partner`, `cooperating`, `eigenjesus`, `eigenmoses` `[player]`, how it treats the others.
     Raises: ParameterError for an unknown name, no players, turns below 1, or a probability out of range.
     Source: Axelrod 1980; definitions of wins and ratings as in Axelrod-Python (Knight et al. 2016).
 
@@ -225,8 +227,8 @@ class _Results:
             "good_partner": (("player",), partner.sum((0, 2)) / (several * len(total)),
                              "share of matches in which it cooperates at least as often as the other"),
             "cooperating": (("player",), (rate * others).sum(1) / several, "mean rate of cooperation with others"),
-            "eigenjesus": (("player",), _leading(rate), "eigenvector of cooperation: kind to the kind"),
-            "eigenmoses": (("player",), _leading(2 * rate - 1), "the same where no cooperation is -1: hard on the hard"),
+            "eigenjesus": (("player",), _leading(rate), "leading eigenvector of cooperation"),
+            "eigenmoses": (("player",), _leading(2 * rate - 1), "the same where no cooperation is -1"),
         }  # fmt: skip
         coords = {"player": names, "opponent": names, "outcome": list(OUTCOMES), "repetition": np.arange(len(total))}
         data = {
