@@ -79,6 +79,37 @@ def count_chain() -> list[Row]:
     ]
 
 
+@suite("replicator")
+def replicator() -> list[Row]:
+    """Steps per core-second of infinite populations of 3 strategies, 65,536 of them: one step is one of `step`.
+
+    An Euler step evaluates the replicator field once, a Runge-Kutta step four times, a generation once and divides.
+    """
+    from jaxcoord.evolution.infinite import InfinitePopulation, MaynardSmithReplicator
+
+    cycle, positive = jc.games.rock_paper_scissors(), jc.games.matrix_game([[2.0, 1, 3], [3, 2, 1], [1, 3, 2]])
+    models = {
+        "Euler": InfinitePopulation(cycle, method="euler"),
+        "discrete generations": InfinitePopulation(positive, MaynardSmithReplicator(), dt=1.0, method="euler"),
+        "Runge-Kutta": InfinitePopulation(cycle),
+    }
+    rows, populations, steps = [], 65536, 5000
+    for name, model in models.items():
+        rates, compiling = [], 0.0
+        for _ in range(REPEATS):
+            spent = []
+            for length in (steps, 2 * steps):  # what both spend, such as compiling, is taken out
+                cpu = time.process_time()
+                data = jc.simulate(model, length, populations, record=jc.Record(every=length), progress=False)
+                spent.append(time.process_time() - cpu)
+                compiling = data.compile_seconds
+            rates.append(populations * steps / (spent[1] - spent[0]))
+        target = "" if name == "Runge-Kutta" else ">= 200"
+        what = f"replicator, k=3, 65,536 populations, {name}"
+        rows.append(row(what, statistics.median(rates) / 1e6, "M steps / core-s", target, compile_s=compiling))
+    return rows
+
+
 def hand_written(model: jc.Model, width: int, tiles: int, steps: int) -> Callable[[], Any]:
     """The same model, tile and keys in the loop that one would write by hand: a jitted scan, tiles in two threads."""
     from concurrent.futures import ThreadPoolExecutor

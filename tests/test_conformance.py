@@ -40,6 +40,8 @@ MODELS = {
     "imitate-the-best": jc.evolution.ImitateTheBest(size=20),
     "two-populations": jc.evolution.TwoPopulations(rows=10, columns=12, events=2),
     "agent-imitation": jc.evolution.AgentImitation(size=20, encounters=2),
+    "infinite-population": jc.evolution.InfinitePopulation(jc.games.rock_paper_scissors()),
+    "infinite-population, logit": jc.evolution.InfinitePopulation(dynamic=jc.evolution.Logit(), method="euler"),
     "logistic": Logistic(),
 }
 

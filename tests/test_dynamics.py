@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 import jaxcoord as jc
 from jaxcoord import evolution
+from jaxcoord.evolution import dynamics
 
 CASES = load("egt_cases.json", "S-D")
 CYCLE = np.array(CASES["S-D1"]["game"]["A"], float)
@@ -21,7 +22,11 @@ DYNAMICS = {
     "smith": evolution.smith,
     "brown_von_neumann_nash": evolution.brown_von_neumann_nash,
     "projection": evolution.projection,
+    "maynard_smith_replicator": dynamics.maynard_smith_replicator,
+    "boltzmann_q_learning": lambda x, p: dynamics.boltzmann_q_learning(x, p, 0.5),
+    "policy_gradient": dynamics.policy_gradient,
 }
+UPHILL = ("replicator", "smith", "brown_von_neumann_nash", "projection", "best_response", "policy_gradient")
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +55,14 @@ def test_replicator_of_groups(entry):
     case = CASES["S-D2"]
     full = np.array(case["game"]["payoff_of_strategy_i_in_composition_k"])[:, ::-1]  # by cooperators in the group, 0..n
     table = np.stack([full[0, 1:], full[1, :-1]])  # by cooperators among the others
-    payoffs = evolution.group_payoffs(entry["x"][0], table)
+
+    class Table(jc.games.GroupGame, name="test-table"):
+        strategies = ("C", "D")
+
+        def group_payoff(self, others):
+            return jnp.asarray(table)[:, others[0].astype(int)]
+
+    payoffs = Table(group=table.shape[1]).payoffs(jnp.array(entry["x"]))
     assert_close(payoffs, entry["fitness"], case["tolerance"])
     assert_close(evolution.replicator(jnp.array(entry["x"]), payoffs), entry["dx"], case["tolerance"])
 
@@ -105,6 +117,77 @@ def test_revision_protocols(entry):
     assert_close(evolution.brown_von_neumann_nash(x, p), entry["bnn"], case["tolerance"])
 
 
+@pytest.mark.parametrize("entry", load("dynamics_cases.json", "S-D7")["S-D7"]["expected"], ids=lambda e: str(e["x"]))
+def test_learning_dynamics(entry):
+    case, x = load("dynamics_cases.json", "S-D7")["S-D7"], jnp.array(entry["x"])
+    p = np.array(case["game"]["A"]) @ x
+    temperature = case["params"]["temperature"]
+    assert_close(dynamics.boltzmann_q_learning(x, p, temperature), entry["boltzmann_q"], case["tolerance"])
+    assert_close(dynamics.policy_gradient(x, p), entry["qpg"], case["tolerance"])
+
+
+def test_policy_gradient_is_the_gradient_of_the_mean_payoff():
+    """The logits y climb d(p.x)/dy, and x = softmax(y) follows by the chain rule."""
+    random = np.random.default_rng(2)
+    for _ in range(10):
+        logits, payoffs = jnp.array(random.normal(size=4)), jnp.array(random.normal(size=4))
+        climb = jax.grad(lambda y, p=payoffs: jax.nn.softmax(y) @ p)(logits)
+        _, change = jax.jvp(jax.nn.softmax, (logits,), (climb,))
+        np.testing.assert_allclose(dynamics.policy_gradient(jax.nn.softmax(logits), payoffs), change, atol=1e-14)
+
+
+def test_boltzmann_q_learning_rests_at_the_softmax():
+    payoffs = jnp.array([0.3, -1.0, 0.7, 2.0])
+    rest = jax.nn.softmax(payoffs / 0.4)
+    np.testing.assert_allclose(dynamics.boltzmann_q_learning(rest, payoffs, 0.4), 0, atol=1e-14)
+    assert dynamics.boltzmann_q_learning(jnp.array([0.0, 0.5, 0.5, 0.0]), payoffs, 0.4)[0] == 0
+
+
+@pytest.mark.parametrize("strategies", [1, 2, 12, 13, 30])
+def test_many_strategies_follow_the_same_formulas(strategies):
+    random = np.random.default_rng(strategies)
+    shares, payoff = random.dirichlet(np.ones(strategies)), random.uniform(1, 2, (strategies, strategies))
+    p = payoff @ shares
+    found = dynamics.game_field(payoff)(jnp.array(shares))
+    np.testing.assert_allclose(found, shares * (p - shares @ p), atol=1e-15)
+    np.testing.assert_allclose(dynamics.mean_payoff(shares, p), shares @ p, rtol=1e-14)
+    np.testing.assert_allclose(dynamics.discrete_replicator(shares, p), shares * p / (shares @ p), rtol=1e-14)
+    generation = shares + dynamics.maynard_smith_replicator(shares, p)
+    np.testing.assert_allclose(generation, shares * p / (shares @ p), rtol=1e-13)
+
+
+def test_log_coordinates_follow_the_replicator():
+    random = np.random.default_rng(3)
+    for _ in range(10):
+        shares, payoff = random.dirichlet(np.ones(4)), random.normal(size=(4, 4))
+        rate = dynamics.log_replicator_field(payoff)(jnp.log(shares) + 5.0)
+        np.testing.assert_allclose(shares * rate, dynamics.game_field(payoff)(jnp.array(shares)), atol=1e-14)
+
+
+@pytest.mark.parametrize("name", DYNAMICS)
+def test_two_populations_under_any_dynamic(name):
+    """A population that plays its own mirror image moves as one that plays itself."""
+    random = np.random.default_rng(4)
+    payoff, x = random.uniform(0.5, 2, (3, 3)), jnp.array(random.dirichlet(np.ones(3)))
+    first, second = dynamics.bimatrix_field(payoff, payoff.T, DYNAMICS[name])((x, x))
+    np.testing.assert_allclose(first, dynamics.game_field(payoff, DYNAMICS[name])(x), atol=1e-14)
+    np.testing.assert_allclose(second, first, atol=1e-14)
+
+
+def test_populations_of_different_numbers_of_strategies():
+    random = np.random.default_rng(5)
+    payoff, other = random.normal(size=(2, 3)), random.normal(size=(2, 3))
+    x, y = random.dirichlet(np.ones(2)), random.dirichlet(np.ones(3))
+    first, second = dynamics.bimatrix_field(payoff, other)((jnp.array(x), jnp.array(y)))
+    np.testing.assert_allclose(first, x * (payoff @ y - x @ payoff @ y), atol=1e-14)
+    np.testing.assert_allclose(second, y * (x @ other - x @ other @ y), atol=1e-14)
+
+
+def test_payoff_of_another_size_is_refused():
+    with pytest.raises(jc.ParameterError, match=r"\(3, 3\); a matrix with 2 columns"):
+        dynamics.game_field(np.ones((3, 3)))(jnp.array([0.5, 0.5]))
+
+
 def test_stability_of_the_rest_point_by_differentiation():
     case = CASES["S-D8"]
     rest = jnp.array(case["expected"]["rest_point"])
@@ -127,7 +210,7 @@ def test_shares_stay_in_the_simplex_and_move_by_relabelling(name):
         np.testing.assert_allclose(moved, change[order], atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["replicator", "smith", "brown_von_neumann_nash", "projection", "best_response"])
+@pytest.mark.parametrize("name", UPHILL)
 def test_never_against_the_payoffs(name):
     """Positive correlation: away from rest the change earns more than nothing (Sandholm 2010, ch. 5)."""
     random = np.random.default_rng(1)
@@ -154,8 +237,3 @@ def test_projection_is_the_closest_feasible_direction(seed):
 def test_best_response_shares_a_tie():
     found = evolution.best_response(jnp.array([1.0, 0.0, 0.0]), jnp.array([0.0, 2.0, 2.0]))
     np.testing.assert_allclose(found, [-1, 0.5, 0.5])
-
-
-def test_group_table_is_checked():
-    with pytest.raises(jc.ParameterError, match=r"\[2, n\]"):
-        evolution.group_payoffs(0.5, np.zeros((3, 4)))
