@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 from scipy import special, stats
 
-from jaxcoord import evolution
+from jaxcoord import evolution, games
 from jaxcoord.errors import ParameterError
 from jaxcoord.evolution import payoff_difference, stationary_from_log_rates
 
@@ -333,3 +333,24 @@ def test_what_is_not_allowed_is_named(function, payoff, size, words):
 def test_the_two_strategy_chain_refuses_three():
     with pytest.raises(ParameterError, match=r"shape \(3, 3\)"):
         evolution.stationary_distribution(ROCK_PAPER_SCISSORS, 10, 1.0, 0.1)
+
+
+@pytest.mark.parametrize("beta", [-0.1, np.nan, np.inf])
+def test_a_selection_intensity_that_is_none_is_named(beta):
+    for ask in (evolution.fixation_probability, evolution.fixation_from, evolution.fixation_times):
+        with pytest.raises(ParameterError, match=r"beta = .*: a finite selection intensity of at least 0 is needed"):
+            ask(DILEMMA, 10, beta)
+
+
+@pytest.mark.parametrize("mu", [-0.1, 1.5, np.nan])
+def test_a_mutation_probability_that_is_none_is_named(mu):
+    with pytest.raises(ParameterError, match=r"mu = .*: a probability, 0 to 1, is needed"):
+        evolution.stationary_distribution(DILEMMA, 10, 1.0, mu)
+
+
+def test_a_group_larger_than_the_population_is_named():
+    game = games.public_goods(group=5)
+    with pytest.raises(ParameterError, match=r"group = 5: larger than the population of 4"):
+        evolution.fixation_probability(game, 4, 1.0)
+    with pytest.raises(ParameterError, match=r"group = 5: larger than the population of 4"):
+        evolution.PairwiseComparison(game, size=4)

@@ -40,6 +40,20 @@ def _population(size: int) -> int:
     return int(size)
 
 
+def _intensity(beta: Any) -> Array:
+    beta = jnp.asarray(beta, float)
+    if not isinstance(beta, jax.core.Tracer) and not bool((beta >= 0).all() & jnp.isfinite(beta).all()):
+        raise ParameterError(f"beta = {beta}: a finite selection intensity of at least 0 is needed")
+    return beta
+
+
+def _chance(mu: Any) -> Array:
+    mu = jnp.asarray(mu, float)
+    if not isinstance(mu, jax.core.Tracer) and not bool(((mu >= 0) & (mu <= 1)).all()):
+        raise ParameterError(f"mu = {mu}: a probability, 0 to 1, is needed")
+    return mu
+
+
 def pair_payoffs(game: Any, size: int) -> tuple[Array, Array]:
     """Mean payoffs of a mutant i and of a resident j while there are k = 1..Z-1 mutants among Z individuals.
 
@@ -87,7 +101,7 @@ def log_fixation_probability(payoff: Any, size: int, beta: Any) -> Array:
     Args, returns, raises, source as there.
     """
     difference = payoff_difference(payoff, size)
-    exponents = jnp.cumsum(-beta * difference, axis=-1)
+    exponents = jnp.cumsum(-_intensity(beta) * difference, axis=-1)
     return -jax.nn.logsumexp(jnp.concatenate([jnp.zeros_like(exponents[..., :1]), exponents], -1), axis=-1)
 
 
@@ -101,7 +115,7 @@ def fixation_probability(payoff: Any, size: int, beta: Any) -> Array:
       size: population size Z, at least 2.
       beta: selection intensity, 1 / payoff, at least 0. 0 is neutral drift (1/Z).
     Returns: `[S, S]`, entry (i, j): a single i among Z-1 j. The diagonal is 1/Z.
-    Raises: ParameterError where `payoff` is not square or not finite, or `size` is below 2.
+    Raises: ParameterError where `payoff` is not square or not finite, `size` is below 2, or `beta` is negative.
     Source: Traulsen, Nowak & Pacheco 2006, eq. 5.
     """
     return jnp.exp(log_fixation_probability(payoff, size, beta))
@@ -123,7 +137,7 @@ def log_fixation_from(payoff: Any, size: int, beta: Any) -> Array:
     Args, returns, raises, source as there.
     """
     difference = payoff_difference(_two(payoff), size)[0, 1]
-    exponents = jnp.concatenate([jnp.zeros(1), jnp.cumsum(-beta * difference)])
+    exponents = jnp.concatenate([jnp.zeros(1), jnp.cumsum(-_intensity(beta) * difference)])
     partial = jax.lax.associative_scan(jnp.logaddexp, exponents)
     return jnp.concatenate([jnp.full(1, -jnp.inf), partial - partial[-1]])
 
@@ -142,7 +156,7 @@ def fixation_from_continuum(payoff: Any, size: int, beta: Any) -> Array:
     v = (-a + b * size - d * size + d) / (2 * (size - 1))
     nodes, weights = (jnp.asarray(x, float) for x in _gauss_legendre(16))
     k = jnp.arange(_population(size))[:, None] + (nodes + 1) / 2
-    exponent = -beta * (u * k**2 + 2 * v * k)
+    exponent = -_intensity(beta) * (u * k**2 + 2 * v * k)
     pieces = (weights / 2 * jnp.exp(exponent - exponent.max())).sum(-1)
     total = jnp.concatenate([jnp.zeros(1), jnp.cumsum(pieces)])
     return total / total[-1]
@@ -162,7 +176,7 @@ def fermi_rates(payoff: Any, size: int, beta: Any, mu: Any = 0.0) -> tuple[Array
     Raises: ParameterError where `payoff` is not `[2, 2]` or not finite, or `size` is below 2.
     Source: Traulsen, Nowak & Pacheco 2006, eq. 2, with mutation.
     """
-    payoff, size = _two(payoff), _population(size)
+    payoff, size, beta, mu = _two(payoff), _population(size), _intensity(beta), _chance(mu)
     gain = jnp.concatenate([jnp.zeros(1), payoff_difference(payoff, size)[0, 1], jnp.zeros(1)])
     k = jnp.arange(size + 1, dtype=float)
     meet = k / size * (size - k) / (size - 1)  # a product of two counts would overflow 32-bit integers
@@ -196,7 +210,7 @@ def small_mutation_limit(payoff: Any, size: int, beta: Any) -> Array:
 
     Args: as in `fixation_probability`.
     Returns: `[S]`, summing to one.
-    Raises: ParameterError where `payoff` is not square or not finite, or `size` is below 2.
+    Raises: ParameterError where `payoff` is not square or not finite, `size` is below 2, or `beta` is negative.
     Source: Fudenberg & Imhof 2006; elimination of Grassmann, Taksar & Heyman 1985.
     """
     logs = log_fixation_probability(payoff, size, beta)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxcoord.evolution.fixation import _population, _square, _two, payoff_difference
+from jaxcoord.evolution.fixation import _intensity, _population, _square, _two, payoff_difference
 from jaxcoord.games import mean_payoffs
 
 Array = jax.Array
@@ -32,10 +32,10 @@ def fixation_times(payoff: Any, size: int, beta: Any) -> FixationTimes:
     Source: Traulsen & Hauert 2009, eqs. 26 and 29.
     """
     payoff, size = _two(payoff), _population(size)
-    gain = payoff_difference(payoff, size)[0, 1]
+    gain = _intensity(beta) * payoff_difference(payoff, size)[0, 1]
     k = jnp.arange(1, size, dtype=float)
     meet = jnp.log(k / size * (size - k) / (size - 1))
-    return times_from_log_rates(meet + jax.nn.log_sigmoid(beta * gain), meet + jax.nn.log_sigmoid(-beta * gain))
+    return times_from_log_rates(meet + jax.nn.log_sigmoid(gain), meet + jax.nn.log_sigmoid(-gain))
 
 
 def times_from_log_rates(up: Array, down: Array) -> FixationTimes:
@@ -72,5 +72,5 @@ def gradient_of_selection(counts: Any, payoff: Any, beta: Any) -> Array:
     payoff, counts = _square(payoff), jnp.asarray(counts, float)
     size = counts.sum()
     earned = mean_payoffs(counts, payoff)
-    push = jnp.tanh(beta * (earned[:, None] - earned[None, :]) / 2)
+    push = jnp.tanh(_intensity(beta) * (earned[:, None] - earned[None, :]) / 2)
     return (counts[:, None] * counts[None, :] * push).sum(1) / (size * (size - 1))
