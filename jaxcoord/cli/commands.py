@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
+import re
 import resource
 import signal
 import sys
@@ -53,14 +54,25 @@ def models(plugins: Sequence[str]) -> None:
     console = Console()
     names = registry.names(Component)
     found = {name: registry.find(name, Component, "name") for name in names}
-    for title, wanted in (("models", True), ("parts", False)):
+    groups: dict[str, list[str]] = {}
+    for name, cls in found.items():
+        groups.setdefault(group(cls), []).append(name)
+    for title in sorted(groups, key=lambda title: (title != "models", title)):
         table = Table("name", "what it is", title=title, title_justify="left", box=None, pad_edge=False)
-        for name, cls in found.items():
-            if issubclass(cls, Model) == wanted:
-                table.add_row(name, summary(cls))
+        for name in groups[title]:
+            table.add_row(name, summary(found[name]))
         console.print(table)
         console.print()
     console.print("jaxcoord describe NAME shows parameters, ranges and observables.")
+
+
+def group(cls: type) -> str:
+    """What kind of part a class is, for a list: the name of its base class below `Component`."""
+    at = cls.__mro__.index(Component) - 1
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__mro__[at].__name__).lower()
+    return {"game": "games", "model": "models", "bimatrix game": "games of two roles", "dynamic": "dynamics"}.get(
+        words, words if cls.__mro__[at] is not cls else "parts"
+    )
 
 
 def describe(name: str, plugins: Sequence[str]) -> None:
@@ -69,7 +81,8 @@ def describe(name: str, plugins: Sequence[str]) -> None:
     cls: Any = registry.find(name, Component, "name")
     console = Console()
     console.print(f"[bold]{name}[/bold]")
-    console.print(inspect.cleandoc(cls.__doc__ or ""), markup=False, highlight=False)
+    for paragraph in inspect.cleandoc(cls.__doc__ or "").split("\n\n"):
+        console.print(re.sub(r"\n(?! *Source:) *", " ", paragraph), "", sep="\n", markup=False, highlight=False)
     example = cls()
     table = Table("parameter", "default", "unit", "allowed", "what it is", title="\nparameters", title_justify="left",
                   box=None, pad_edge=False)  # fmt: skip

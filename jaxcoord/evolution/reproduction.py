@@ -48,9 +48,7 @@ def offspring(counts: Array, log_fitness: Array) -> Array:
 class _Selection(FinitePopulation, abstract=True):
     """What the rules with a fitness share."""
 
-    beta: float = param(
-        1.0, doc="selection intensity: fitness is exp(beta * payoff), or 1 - beta + beta * payoff", low=0
-    )
+    beta: float = param(1.0, doc="selection intensity; 0 is neutral drift; at most 1 with linear fitness", low=0)
     fitness: str = static("exponential", doc="how payoff becomes fitness", choices=FITNESS)
 
     def __post_init__(self):
