@@ -1,8 +1,10 @@
 """The same work in a peer library and here, in one process: the ratio of times and whether the results agree.
 
     python scripts/compare_peers.py pairwise-comparison [--json]
+    python scripts/compare_peers.py --all [--out scripts/results]
 
-`ratio` is the peer's time over ours for the same number of events, after compilation. Needs the extra `peers`.
+`ratio` is the peer's time over ours for the same work, after compilation. EGTtools takes all cores, by threads of its
+own: `peer_cores` says how many it had. Needs the extra `peers`.
 """
 
 from __future__ import annotations
@@ -13,25 +15,15 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+import peers_closed_forms
 from bench import device_name
 
 import jaxcoord as jc
-
-COMPARISONS: dict[str, Callable[[], dict[str, Any]]] = {}
-
-
-def comparison(name: str) -> Callable:
-    """Enter a function that runs both and returns what it found."""
-
-    def enter(function: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-        COMPARISONS[name] = function
-        return function
-
-    return enter
 
 
 def deviation(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -61,7 +53,7 @@ def pairwise(payoff: np.ndarray, size: int, beta: float, mu: float, peer: dict, 
     theirs = np.array([estimate(1, peer["events"], peer["burn_in"], beta, mu) for _ in range(peer["runs"])])
 
     events = size if full else 10 * size
-    model = jc.evolution.PairwiseComparison(jc.games.matrix_game(payoff), beta, mu, size, events)
+    model = jc.evolution.PairwiseComparison(jc.games.matrix_game(payoff), beta=beta, mu=mu, size=size, events=events)
     steps, burn_in = (here[k] // events for k in ("events", "burn_in"))
     record = jc.Record(every=1, burn_in=burn_in)
     data = jc.simulate(model, steps, here["runs"], record=record, tile=here["tile"], progress=False)
@@ -79,6 +71,8 @@ def pairwise(payoff: np.ndarray, size: int, beta: float, mu: float, peer: dict, 
     rate_peer = peer["runs"] * peer["events"] / their_seconds
     rate_here = here["runs"] * steps * events / our_seconds
     return {
+        "work": f"{'hawk-dove' if full else 'random'} ({strategies} strategies, Z={size})",
+        "unit": "events",
         "game": "hawk-dove" if full else "random",
         "strategies": strategies,
         "size": size,
@@ -87,11 +81,11 @@ def pairwise(payoff: np.ndarray, size: int, beta: float, mu: float, peer: dict, 
         "events_per_second": rate_here,
         "compile_s": data.compile_seconds,
         "deviation_in_standard_errors": apart,
+        "apart": f"{apart:.2f} standard errors",
         "agree": apart < 2.5,
     }
 
 
-@comparison("pairwise-comparison")
 def pairwise_comparison() -> dict[str, Any]:
     """EGTtools' estimate of the stationary distribution against ours: hawk-dove Z=100, and ten strategies Z=1000."""
     hawk_dove = np.array([[-0.5, 2.0], [0.0, 0.0]])
@@ -115,27 +109,51 @@ def pairwise_comparison() -> dict[str, Any]:
 
 GAME_SEED = 5  # ten strategies, of which several last, and one attractor: the start does not matter
 
+COMPARISONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "alpha-rank": peers_closed_forms.alpha_rank,
+    "pairwise-comparison": pairwise_comparison,
+    "replicator-field": peers_closed_forms.replicator_field,
+    "small-mutation-limit": peers_closed_forms.small_mutation_limit,
+    "stationary-distribution": peers_closed_forms.stationary_distribution,
+}
+
+
+def line(work: dict[str, Any]) -> str:
+    """A piece of work for a person to read."""
+    unit = work["unit"]
+    rates = f"peer {work[f'peer_{unit}_per_second']:.3g} {unit}/s, here {work[f'{unit}_per_second']:.3g}"
+    return (
+        f"{work['work']}: {rates}, ratio {work['ratio']:.0f}, compile {work['compile_s']:.2f} s, "
+        f"apart by {work['apart']}{'' if work['agree'] else ': THE RESULTS DISAGREE'}"
+    )
+
 
 def main() -> int:
-    """Run a comparison and print it; 1 where the results disagree."""
+    """Run comparisons and print them; 1 where results disagree."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=sorted(COMPARISONS))
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    asked_for = parser.add_mutually_exclusive_group(required=True)
+    asked_for.add_argument("name", nargs="?", choices=sorted(COMPARISONS))
+    asked_for.add_argument("--all", action="store_true", help="one after the other")
+    parser.add_argument("--json", action="store_true", help="end each with one line of JSON")
+    parser.add_argument("--out", type=Path, help="folder for a file peers-NAME-DEVICE.json of each")
     asked = parser.parse_args()
-    try:
-        found = COMPARISONS[asked.name]()
-    except ImportError as error:
-        print(f"compare_peers: {error.name} is not installed: pip install -e '.[peers]'", file=sys.stderr)
-        return 2
-    found |= {"device": device_name(), "jax": jax.__version__, "jaxcoord": jc.__version__}
-    for work in found["works"]:
-        print(f"{work['game']} ({work['strategies']} strategies, Z={work['size']}): peer "
-              f"{work['peer_events_per_second']:.3g} events/s, here {work['events_per_second']:.3g}, ratio "
-              f"{work['ratio']:.0f}, compile {work['compile_s']:.2f} s, apart by "
-              f"{work['deviation_in_standard_errors']:.2f} standard errors")  # fmt: skip
-    if asked.json:
-        print(json.dumps(found))
-    return 0 if found["agree"] else 1
+    agree = True
+    for name in sorted(COMPARISONS) if asked.all else [asked.name]:
+        try:
+            found = COMPARISONS[name]()
+        except ImportError as error:
+            print(f"compare_peers: {error.name} is not installed: pip install -e '.[peers]'", file=sys.stderr)
+            return 2
+        found |= {"device": device_name(), "jax": jax.__version__, "jaxcoord": jc.__version__}
+        agree = agree and found["agree"]
+        for work in found["works"]:
+            print(line(work))
+        if asked.json:
+            print(json.dumps(found))
+        if asked.out:
+            device = "".join(c if c.isalnum() else "-" for c in found["device"].lower())
+            (asked.out / f"peers-{name}-{device}.json").write_text(json.dumps(found) + "\n")
+    return 0 if agree else 1
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 import math
 
 import jax
+import mpmath
 import numpy as np
 import pytest
 from cases import assert_close, load
 
 import jaxcoord as jc
 from jaxcoord.evolution import compositions, fermi_chain, full_stationary_distribution, stationary_distribution
+from jaxcoord.evolution.chain import _visits as visits_in_block
 
 CASES = load("egt_cases.json", "S-B5", "S-B6", "S-B7")
 
@@ -68,11 +70,67 @@ def test_simulation_spends_its_time_as_the_chain_says():
     assert (np.abs(means.mean(0) - exact) < 4 * means.std(0, ddof=1) / math.sqrt(len(means))).all()
 
 
-@pytest.mark.parametrize("beta", [0.0, 1.0, 1e4])
-def test_strong_selection_stays_a_distribution(beta):
-    found = full_stationary_distribution(fermi_chain(np.random.default_rng(3).normal(size=(3, 3)), 30, beta, 0.01))
-    assert np.isfinite(found).all()
-    np.testing.assert_allclose(found.sum(), 1)
+@pytest.mark.parametrize(
+    ("strategies", "size", "beta", "mu"),
+    [(3, 6, 0.0, 0.5), (3, 6, 1.0, 0.01), (3, 6, 1e4, 1e-9), (4, 4, 30.0, 1e-4), (2, 20, 1e4, 1e-12)],
+)
+@pytest.mark.parametrize("coordination", [False, True])
+def test_every_share_is_right_in_high_precision(strategies, size, beta, mu, coordination):
+    # With coordination the chain stays in one corner for up to 1e40 events, and a factorisation loses all digits.
+    payoff = np.random.default_rng(strategies).normal(size=(strategies, strategies))
+    payoff = np.eye(strategies) + 0.1 * payoff if coordination else payoff
+    found = fermi_chain(payoff, size, beta, mu)
+    moves = mpmath.matrix(found.transitions.toarray().tolist())
+    number = len(found.states)
+    with mpmath.workdps(250):
+        for state in range(number):
+            moves[state, state] = -mpmath.fsum(moves[state, other] for other in range(number) if other != state)
+        system = moves.T
+        for state in range(number):
+            system[number - 1, state] = 1
+        expected = mpmath.lu_solve(system, mpmath.matrix([0] * (number - 1) + [1]))
+    shares = full_stationary_distribution(found)
+    assert all(abs(share / exact - 1) < 1e-12 for share, exact in zip(shares, expected, strict=True) if exact > 1e-290)
+
+
+def test_a_barrier_deeper_than_floating_point_is_crossed():
+    # Between its ends this chain's shares fall to 1e-420; the product of the ratios of its rates has them.
+    size, mu = 120, 1e-8
+    shares = full_stationary_distribution(fermi_chain(np.diag([1.0, 1.0 + 1e-3]), size, 100.0, mu))
+    with jax.enable_x64(True):
+        expected = np.asarray(stationary_distribution(np.diag([1.0, 1.0 + 1e-3]), size, 100.0, mu))
+    assert expected.min() == 0
+    np.testing.assert_allclose(shares[[0, -1]], expected[[0, -1]], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("strategies", "size"), [(3, 76), (4, 14), (5, 9)])
+def test_blocks_of_states_and_iteration_solve_the_balance(strategies, size):
+    found = fermi_chain(np.random.default_rng(5).normal(size=(strategies, strategies)), size, 0.5, 0.02)
+    reduced = full_stationary_distribution(found)
+    np.testing.assert_allclose(reduced @ found.transitions, reduced, rtol=1e-11)
+    np.testing.assert_allclose(full_stationary_distribution(found, direct=False), reduced, atol=1e-10)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("decades", [1, 30])
+def test_visits_within_a_block_of_states_keep_their_digits(number, decades):
+    random = np.random.default_rng(number)
+    rates, leaving = 10.0 ** -random.uniform(0, decades, (number, number)), 10.0 ** -random.uniform(0, decades, number)
+    with mpmath.workdps(300):
+        system = -mpmath.matrix(rates.tolist())
+        for i in range(number):
+            system[i, i] = mpmath.mpf(leaving[i]) + mpmath.fsum(rates[i][j] for j in range(number) if j != i)
+        exact = system**-1
+        found = visits_in_block(rates, leaving)
+        assert all(abs(found[i][j] / exact[i, j] - 1) < 1e-13 for i in range(number) for j in range(number))
+
+
+def test_iteration_refuses_what_it_would_get_wrong():
+    found = fermi_chain(np.eye(3), 20, 10.0, 1e-3)  # three equal corners, out of which it takes 1e26 events
+    np.testing.assert_allclose(full_stationary_distribution(found)[[0, -1]], 1 / 3, rtol=0.1)
+    with pytest.raises(jc.ParameterError, match="smaller size") as caught:
+        full_stationary_distribution(found, direct=False)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ from jaxcoord.evolution.fixation import (
     small_mutation_limit,
     stationary_distribution,
 )
+from jaxcoord.evolution.graph_chain import graph_fixation
 from jaxcoord.evolution.imitation import ImitateTheBest, LocalUpdate, meeting, pairwise_copying
 from jaxcoord.evolution.infinite import (
     BestResponse,
@@ -95,7 +96,13 @@ from jaxcoord.evolution.stability import (
     weak_selection_slope,
 )
 from jaxcoord.evolution.state_reduction import stationary_from_log_rates
-from jaxcoord.evolution.times import FixationTimes, fixation_times, gradient_of_selection, times_from_log_rates
+from jaxcoord.evolution.times import (
+    FixationTimes,
+    fixation_times,
+    gradient_of_selection,
+    log_fixation_times,
+    times_from_log_rates,
+)
 from jaxcoord.evolution.two_populations import Roles, TwoPopulations, two_population_chain
 
 __all__ = [
@@ -165,6 +172,7 @@ __all__ = [
     "game_field",
     "game_payoffs",
     "gradient_of_selection",
+    "graph_fixation",
     "history_shares",
     "invasion_barrier",
     "invasion_graph",
@@ -173,6 +181,7 @@ __all__ = [
     "log_fitness",
     "log_fixation_from",
     "log_fixation_probability",
+    "log_fixation_times",
     "log_replicator_field",
     "logit",
     "maynard_smith_replicator",

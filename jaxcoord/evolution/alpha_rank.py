@@ -122,5 +122,5 @@ def _log_chance(gain: Array, perturbation: Any) -> Array:
 def _check(alpha: Any, size: int) -> None:
     if size < 2 or size != int(size):
         raise ParameterError(f"size = {size}: a whole number of at least 2 individuals is needed")
-    if not isinstance(alpha, jax.core.Tracer) and not (jnp.asarray(alpha) >= 0).all():
+    if not isinstance(alpha, jax.core.Tracer) and not (np.asarray(alpha) >= 0).all():
         raise ParameterError(f"alpha = {alpha}: at least 0 is needed")

@@ -87,12 +87,35 @@ def pair_payoffs(game: Any, size: int) -> tuple[Array, Array]:
 def payoff_difference(game: Any, size: int) -> Array:
     """Mean payoff of a mutant i less that of a resident j while there are k = 1..Z-1 mutants among Z individuals.
 
+    Of a matrix a it is [k (a_ii - a_ji) + (Z-k) (a_ij - a_jj) - (a_ii - a_jj)] / (Z-1): equal payoffs cancel exactly.
+
     Args, raises: as in `pair_payoffs`.
     Returns: `[S, S, Z-1]`, entry (i, j, k-1), without self-play.
     Source: Traulsen, Nowak & Pacheco 2006, eqs. 4 and 5.
     """
-    mutant, resident = pair_payoffs(game, size)
-    return mutant - resident
+    size = _population(size)
+    if isinstance(game, Game) and not isinstance(game, MatrixGame):
+        mutant, resident = pair_payoffs(game, size)
+        return mutant - resident
+    k = jnp.arange(1, size, dtype=float)
+    return _weighted_difference(game, size, k, size - k, jnp.ones(()))
+
+
+def _weighted_difference(game: Any, size: int, like: Array, unlike: Array, alone: Array) -> Array:
+    payoff = _square(game.payoff() if isinstance(game, MatrixGame) else game)
+    own = jnp.diagonal(payoff)
+    beside_mutant, beside_resident = own[:, None] - payoff.T, payoff - own[None, :]
+    itself = (own[:, None] - own[None, :])[..., None]
+    return (like * beside_mutant[..., None] + unlike * beside_resident[..., None] - alone * itself) / (size - 1)
+
+
+def _summed_difference(game: Any, size: int) -> Array:
+    # `payoff_difference` summed over 1..k; of a matrix a polynomial in k, which large sums of either sign leave exact.
+    if isinstance(game, Game) and not isinstance(game, MatrixGame):
+        return jnp.cumsum(payoff_difference(game, size), -1)
+    k = jnp.arange(1, _population(size), dtype=float)
+    triangle = k * (k + 1) / 2
+    return _weighted_difference(game, size, triangle, size * k - triangle, k)
 
 
 def log_fixation_probability(payoff: Any, size: int, beta: Any) -> Array:
@@ -100,8 +123,7 @@ def log_fixation_probability(payoff: Any, size: int, beta: Any) -> Array:
 
     Args, returns, raises, source as there.
     """
-    difference = payoff_difference(payoff, size)
-    exponents = jnp.cumsum(-_intensity(beta) * difference, axis=-1)
+    exponents = -_intensity(beta) * _summed_difference(payoff, size)
     return -jax.nn.logsumexp(jnp.concatenate([jnp.zeros_like(exponents[..., :1]), exponents], -1), axis=-1)
 
 
@@ -136,8 +158,7 @@ def log_fixation_from(payoff: Any, size: int, beta: Any) -> Array:
 
     Args, returns, raises, source as there.
     """
-    difference = payoff_difference(_two(payoff), size)[0, 1]
-    exponents = jnp.concatenate([jnp.zeros(1), jnp.cumsum(-_intensity(beta) * difference)])
+    exponents = jnp.concatenate([jnp.zeros(1), -_intensity(beta) * _summed_difference(_two(payoff), size)[0, 1]])
     partial = jax.lax.associative_scan(jnp.logaddexp, exponents)
     return jnp.concatenate([jnp.full(1, -jnp.inf), partial - partial[-1]])
 

@@ -93,6 +93,7 @@ def _integers(kind: Any) -> tuple[Any, int, int, int]:
 def _scaled(logs: Array) -> _Scaled:
     integer, _, _, nothing = _integers(logs.dtype)
     there = logs != -jnp.inf  # NaN is kept, to be seen in the result
+    logs = jnp.where(there, jnp.maximum(logs, nothing / 16), logs)
     e = jnp.where(there, jnp.floor(jax.lax.stop_gradient(logs) / math.log(2)), 0)
     m = jnp.where(there, jnp.exp(jnp.where(there, logs, 0) - e * math.log(2)), 0)
     return _Scaled(m, jnp.where(there, e.astype(integer), nothing))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -27,36 +26,67 @@ def fixation_times(payoff: Any, size: int, beta: Any) -> FixationTimes:
     """Expected absorption and conditional fixation times of a single mutant under the Fermi rule.
 
     Args: `payoff [2, 2]`, strategy 0 is the mutant; `size` Z, at least 2; `beta` selection intensity, 1 / payoff.
-    Returns: two scalars, in events.
+    Returns: two scalars, in events; infinite where they exceed the largest float.
     Raises: ParameterError where `payoff` is not `[2, 2]` or not finite, or `size` is below 2.
     Source: Traulsen & Hauert 2009, eqs. 26 and 29.
+    """
+    return FixationTimes(*map(jnp.exp, log_fixation_times(payoff, size, beta)))
+
+
+def log_fixation_times(payoff: Any, size: int, beta: Any) -> FixationTimes:
+    """Natural logarithms of `fixation_times`, finite where strategies that coexist make the times overflow.
+
+    Args, returns, raises, source as there.
     """
     payoff, size = _two(payoff), _population(size)
     gain = _intensity(beta) * payoff_difference(payoff, size)[0, 1]
     k = jnp.arange(1, size, dtype=float)
     meet = jnp.log(k / size * (size - k) / (size - 1))
-    return times_from_log_rates(meet + jax.nn.log_sigmoid(gain), meet + jax.nn.log_sigmoid(-gain))
+    return log_times_from_log_rates(meet + jax.nn.log_sigmoid(gain), meet + jax.nn.log_sigmoid(-gain))
 
 
 def times_from_log_rates(up: Array, down: Array) -> FixationTimes:
-    """Expected absorption and conditional fixation times of a single mutant in any chain that moves by one.
+    """Expected absorption and conditional fixation times of a single mutant: exponentials of the following."""
+    return FixationTimes(*map(jnp.exp, log_times_from_log_rates(up, down)))
 
-    From one mutant the chain spends v_k = m_k (1 - phi_k) / T-_1 steps at k mutants, with m_k the product of
-    T+_{j-1} / T-_j for j = 2..k and phi_k the fixation probability from k. Absorption takes sum v_k, fixation
-    sum v_k phi_k / phi_1. Everything is summed in logarithms.
+
+def log_times_from_log_rates(up: Array, down: Array) -> FixationTimes:
+    """Logarithms of the times to absorption and to fixation of a single mutant in any chain that moves by one.
+
+    Absorption takes phi F + (1 - phi) L steps, with phi the fixation probability, F the time to win of the runs that
+    win and L the time to lose of those that lose. Each is a sum of the times to gain one more, which follow from one
+    another (`_gains`), so that strong selection cancels nothing.
 
     Args: `up`, `down`, `[Z-1]`: logarithms of the probabilities to gain and to lose a mutant at k = 1..Z-1.
-    Returns: two scalars, in steps.
-    Source: Traulsen & Hauert 2009, eqs. 26 and 29; visits as in Doyle & Snell 1984.
+    Returns: two scalars, logarithms of steps.
+    Source: Traulsen & Hauert 2009, eqs. 26 and 29; conditioned chains as in Ewens 2004, section 2.12.
     """
-    add = functools.partial(jax.lax.associative_scan, jnp.logaddexp)
-    ratio = jnp.concatenate([jnp.zeros(1), jnp.cumsum(down - up)])
-    partial, rest = add(ratio), add(ratio[::-1])[::-1]
-    win, lose = partial[:-1] - partial[-1], rest[1:] - partial[-1]
-    measure = jnp.concatenate([jnp.zeros(1), jnp.cumsum(up[:-1] - down[1:])])
-    visits = measure + lose - down[0]
-    log_sum = jax.nn.logsumexp
-    return FixationTimes(jnp.exp(log_sum(visits)), jnp.exp(log_sum(visits + win) - win[0]))
+    win, gains = _gains(up, down)
+    lose, losses = _gains(down[::-1], up[::-1])
+    fixation = jax.nn.logsumexp(gains)
+    return FixationTimes(jnp.logaddexp(win.sum() + fixation, lose[-1] + losses[-1]), fixation)
+
+
+def _gains(up: Array, down: Array) -> tuple[Array, Array]:
+    # For k = 1..Z-1 and phi_k the probability to win from k: log r_k = log(phi_k / phi_{k+1}), and the logarithm of the
+    # steps e_k that the runs that win take from k to k + 1. With g = down / up and q = 1 - r
+    #   q_k = g_k q_{k-1} / (1 + g_k q_{k-1}),   e_k = r_k / up_k + g_k r_k r_{k-1} e_{k-1}.
+    softplus = jax.nn.softplus
+
+    def step(carry, rates):
+        log_q, log_r, log_e = carry
+        gain, loss = rates
+        ratio = loss - gain
+        odds = ratio + log_q
+        stays = -softplus(odds)
+        # log(g_k r_k), from whichever of two equal forms subtracts nothing large
+        turned = jnp.where(odds > 0, -softplus(-odds) - log_q, ratio - softplus(odds))
+        first = jnp.where(ratio > 0, turned - loss, stays - gain)
+        after = (-softplus(-odds), stays, jnp.logaddexp(first, turned + log_r + log_e))
+        return after, after[1:]
+
+    start = (jnp.zeros(()), jnp.full((), -jnp.inf), jnp.zeros(()))
+    return jax.lax.scan(step, start, (up, down))[1]
 
 
 def gradient_of_selection(counts: Any, payoff: Any, beta: Any) -> Array:
