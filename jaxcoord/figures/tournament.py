@@ -105,7 +105,7 @@ def ecology(shares: Any, names: Sequence[str], *, title: str = "", axes: Any = N
     named = set(np.argsort(-shares.max(0), kind="stable")[:NAMED].tolist())
     base = np.zeros(len(shares))
     generation = np.arange(len(shares))
-    handles = []
+    handles: list[Any] = []
     for at in order:
         if at not in named:
             continue

@@ -12,7 +12,10 @@ from typing import NamedTuple
 from jaxcoord.errors import ParameterError, nearest
 from jaxcoord.games.repeated.automaton import Automaton
 
-FAMILIES = ("basic", "counting", "tournament", "finite_state", "hunting", "random")
+FAMILIES = (
+    "basic", "counting", "grudging", "first_tournament", "second_tournament", "finite_state", "lookup", "hunting",
+    "random",
+)  # fmt: skip
 
 
 class Payoffs(NamedTuple):

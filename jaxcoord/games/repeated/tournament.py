@@ -227,7 +227,7 @@ class _Results:
             "good_partner": (("player",), partner.sum((0, 2)) / (several * len(total)),
                              "share of matches in which it cooperates at least as often as the other"),
             "cooperating": (("player",), (rate * others).sum(1) / several, "mean rate of cooperation with others"),
-            "eigenjesus": (("player",), _leading(rate), "leading eigenvector of cooperation"),
+            "eigenjesus": (("player",), _leading(rate), "leading eigenvector of cooperation, to three digits"),
             "eigenmoses": (("player",), _leading(2 * rate - 1), "the same where no cooperation is -1"),
         }  # fmt: skip
         coords = {"player": names, "opponent": names, "outcome": list(OUTCOMES), "repetition": np.arange(len(total))}
@@ -238,11 +238,19 @@ class _Results:
 
 
 def _leading(matrix: np.ndarray) -> np.ndarray:
-    # The eigenvector of the largest eigenvalue, of length one; its largest entry is positive.
-    values, vectors = np.linalg.eig(matrix)
-    vector = vectors[:, np.argmax(values.real)].real
-    vector = vector / np.linalg.norm(vector)
-    return vector * np.sign(vector[np.argmax(np.abs(vector))])
+    # The leading eigenvector, of length one, by power iteration from equal entries until a step is below 1e-3: so the
+    # peer defines its ratings, and so are they equal to its own digits.
+    vector = np.ones(len(matrix))
+    for _ in range(1000):
+        following = matrix @ vector
+        length = np.linalg.norm(following)
+        if length == 0:
+            return following
+        step = np.linalg.norm(following / length - vector)
+        vector = following / length
+        if step < 1e-3:
+            break
+    return vector
 
 
 def ecology(payoff: Any, generations: int, start: Any = None) -> np.ndarray:
