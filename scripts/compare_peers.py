@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 import peers_closed_forms
+import peers_repeated
 from bench import device_name
 
 import jaxcoord as jc
@@ -111,10 +112,12 @@ GAME_SEED = 5  # ten strategies, of which several last, and one attractor: the s
 
 COMPARISONS: dict[str, Callable[[], dict[str, Any]]] = {
     "alpha-rank": peers_closed_forms.alpha_rank,
+    "match-fidelity": peers_repeated.match_fidelity,
     "pairwise-comparison": pairwise_comparison,
     "replicator-field": peers_closed_forms.replicator_field,
     "small-mutation-limit": peers_closed_forms.small_mutation_limit,
     "stationary-distribution": peers_closed_forms.stationary_distribution,
+    "tournament": peers_repeated.tournament,
 }
 
 

@@ -57,7 +57,7 @@ def match_fidelity() -> dict[str, Any]:
     """Every pair of deterministic strategies, 200 turns, players told and not told the length: move for move."""
     import axelrod
 
-    names = [found.name for found in strategies() if not build(found.name, TURNS).stochastic]
+    names = [found.name for found in strategies() if not found.stochastic]
     works = []
     for told in (True, False):
         length = {"length": TURNS if told else float("inf"), "game": axelrod.DefaultGame, "noise": 0}
