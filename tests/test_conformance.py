@@ -46,8 +46,19 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("proves", conformance.PROPERTIES)
-@pytest.mark.parametrize("name", MODELS)
+# These run the engine, where all rules of a kind are alike: in a quick run one of each kind stands for the others.
+LONG = ("vmap_is_loop", "layouts", "resume")
+ONE_OF_EACH_KIND = ("pairwise-comparison", "moran-death-birth", "wright-fisher", "infinite-population", "logistic")
+
+
+def cases():
+    for name in MODELS:
+        for proves in conformance.PROPERTIES:
+            long = proves in LONG and name not in ONE_OF_EACH_KIND
+            yield pytest.param(name, proves, marks=pytest.mark.slow if long else (), id=f"{name}-{proves}")
+
+
+@pytest.mark.parametrize(("name", "proves"), list(cases()))
 def test_model_has_property(name, proves):
     conformance.PROPERTIES[proves](MODELS[name])
 

@@ -23,6 +23,7 @@ RULES = {
 # Imitating the best never lets a mutant drift: it fixates or not for certain, and is left out where chance is tested.
 DRIFTING = {name: rule for name, rule in RULES.items() if name != "imitate-the-best"}
 GAMES = 50
+QUICK = ("pairwise-comparison", "moran-death-birth", "local-update", "wright-fisher")  # the others: `make test-all`
 
 
 def process(name, payoff, **options):
@@ -135,7 +136,9 @@ def test_simulated_fixation_is_the_closed_form(name):
     assert 0.5 < np.square(off).mean() < 1.6, "as large as chance makes it: 50 games, sd of the mean 0.2"
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in RULES]
+)
 def test_simulated_stationary_distribution_is_that_of_the_exact_chain(name):
     size, replicates = 7, 200
     mu = 0.4 if name == "imitate-the-best" else 0.15  # the best are left by many mutations at once only
