@@ -21,12 +21,12 @@ from jaxcoord.engine import design, plan
 from jaxcoord.engine.dataset import Memory
 from jaxcoord.engine.plan import Block
 from jaxcoord.engine.program import Span
-from jaxcoord.progress import Progress
 from jaxcoord.engine.record import Record
 from jaxcoord.engine.run import sweep
 from jaxcoord.engine.runner import Runner
 from jaxcoord.errors import Interrupted, JaxcoordError
 from jaxcoord.model import Model
+from jaxcoord.progress import Progress
 
 STEPS, POPULATIONS, TILE = 6, 5, 4
 RELATIVE, ABSOLUTE = 1e-4, 1e-5

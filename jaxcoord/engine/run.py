@@ -19,12 +19,12 @@ from jaxcoord import model as ground
 from jaxcoord.engine import dataset, design, durable, plan, processes
 from jaxcoord.engine.plan import Plan
 from jaxcoord.engine.program import vector_width
-from jaxcoord.progress import Progress
 from jaxcoord.engine.record import Record
 from jaxcoord.engine.runner import Runner
 from jaxcoord.engine.store import Store, path_of
 from jaxcoord.errors import ParameterError, StoreError
 from jaxcoord.model import Model
+from jaxcoord.progress import Progress
 
 
 def simulate(

@@ -22,8 +22,8 @@ from jaxcoord.engine import reduction
 from jaxcoord.engine.checkpoint import Slot
 from jaxcoord.engine.plan import Block, Group, Plan
 from jaxcoord.engine.program import Program, Span, nonfinite, nonfinite_fields
-from jaxcoord.progress import Progress
 from jaxcoord.errors import Interrupted
+from jaxcoord.progress import Progress
 
 CALL_SECONDS = 0.5
 FIRST_STEPS = 16
