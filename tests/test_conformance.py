@@ -42,6 +42,8 @@ MODELS = {
     "agent-imitation": jc.evolution.AgentImitation(size=20, encounters=2),
     "infinite-population": jc.evolution.InfinitePopulation(jc.games.rock_paper_scissors()),
     "infinite-population, logit": jc.evolution.InfinitePopulation(dynamic=jc.evolution.Logit(), method="euler"),
+    "learning-pair": jc.games.LearningPair(learner="naive-sampled", optimiser="adam", rounds=4, matches=4),
+    "mutation-selection": jc.evolution.MutationSelection(mu=0.3, generations=4, slots=4),
     "logistic": Logistic(),
 }
 

@@ -1,6 +1,15 @@
 """Evolution: how strategies spread."""
 
 from jaxcoord.evolution import exact
+from jaxcoord.evolution.adaptive_dynamics import (
+    Singular,
+    adaptive_field,
+    adaptive_path,
+    invasion_gradient,
+    memory_one_fitness,
+    reactive_fitness,
+    singular,
+)
 from jaxcoord.evolution.adaptive_play import (
     AdaptivePlay,
     action_shares,
@@ -66,6 +75,7 @@ from jaxcoord.evolution.infinite import (
     Smith,
 )
 from jaxcoord.evolution.mutation import Mutation, mutation_kernel, uniform_mutation
+from jaxcoord.evolution.mutation_selection import MutationSelection, chronicle
 from jaxcoord.evolution.nash import Equilibrium, nash_equilibria, symmetric_equilibria
 from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, pairwise_events
 from jaxcoord.evolution.payoff_tables import PayoffTable, elo_win_probability, expected_payoffs, payoff_table
@@ -130,6 +140,7 @@ __all__ = [
     "MoranBirthDeath",
     "MoranDeathBirth",
     "Mutation",
+    "MutationSelection",
     "PairwiseComparison",
     "PayoffTable",
     "PolicyGradient",
@@ -139,10 +150,13 @@ __all__ = [
     "ReplicatorMutator",
     "RestPoints",
     "Roles",
+    "Singular",
     "Smith",
     "TwoPopulations",
     "WrightFisher",
     "action_shares",
+    "adaptive_field",
+    "adaptive_path",
     "adaptive_play",
     "alpha_rank",
     "alpha_rank_infinite",
@@ -153,6 +167,7 @@ __all__ = [
     "bimatrix_replicator",
     "boltzmann_q_learning",
     "brown_von_neumann_nash",
+    "chronicle",
     "compositions",
     "convention_weights",
     "cooperation_thresholds",
@@ -175,6 +190,7 @@ __all__ = [
     "graph_fixation",
     "history_shares",
     "invasion_barrier",
+    "invasion_gradient",
     "invasion_graph",
     "is_stable_mixture",
     "linear_stability",
@@ -187,6 +203,7 @@ __all__ = [
     "maynard_smith_replicator",
     "mean_payoff",
     "meeting",
+    "memory_one_fitness",
     "mutation_kernel",
     "nash_equilibria",
     "offspring",
@@ -199,12 +216,14 @@ __all__ = [
     "policy_gradient",
     "projection",
     "pure_stability",
+    "reactive_fitness",
     "replicator",
     "replicator_mutator",
     "replicator_rest_points",
     "resistances",
     "rest_points",
     "risk_dominance_margin",
+    "singular",
     "small_mutation_limit",
     "smith",
     "solve",

@@ -36,7 +36,7 @@ def largest_phi(slope: float, baseline: float, game: Payoffs = STANDARD) -> floa
 
     Args: as in `zero_determinant`.
     Raises: ParameterError where no phi serves.
-    Source: Hilbe, Nowak & Sigmund 2013, eq. 4 of the supplement.
+    Source: Hilbe, Nowak & Sigmund 2013, supplement.
     """
     r, _, _, p = _dilemma(game)
     if not slope <= 1:
@@ -167,7 +167,7 @@ def character(p: Any, game: Payoffs = STANDARD, tolerance: float = 1e-9) -> Char
       game: payoffs R, S, T, P with T > R > P > S and 2 R > S + T.
       tolerance: up to which numbers are equal.
     Raises: ParameterError where `p` is not four probabilities, or the game is no dilemma.
-    Source: Akin 2016, theorem 1.5; Hilbe, Traulsen & Sigmund 2015; named as by Hilbe, Chatterjee & Nowak 2018.
+    Source: Akin 2016 (good strategies); Hilbe, Traulsen & Sigmund 2015; named as by Hilbe, Chatterjee & Nowak 2018.
     """
     r, s, t, punished = _dilemma(game)
     p = np.asarray(p, float)
