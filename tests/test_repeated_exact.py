@@ -266,7 +266,7 @@ def test_thousands_of_states_that_keep_count_of_what_a_parity_needs():
     counter = from_function((0, 0), lambda n: n[1] % 2 == 0, lambda n, own, other: (n[0] + 1, n[1] + (not other)), 100)
     parity = automaton([1, 0], [[0, 1, 0, 1], [1, 0, 1, 0]])
     assert len(counter.cooperate) == 100 * 101 / 2
-    assert 100 * 101 * 201 / 6 > joint.MAX_LISTED  # all rounds, and in each all pairs of counts
+    assert joint.MAX_LISTED < 100 * 101 * 201 / 6  # all rounds, and in each all pairs of counts
     setting = {"turns": 100, "noise": 0.05}
     expected = outcome_rates(parity, parity, **setting)
     np.testing.assert_allclose(outcome_rates(counter, counter, **setting), expected, atol=1e-13)
