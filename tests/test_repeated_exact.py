@@ -257,7 +257,9 @@ def test_all_ways_to_follow_a_match_agree(setting, monkeypatch):
     monkeypatch.setattr(joint_rates, "_DENSE", 0)
     np.testing.assert_allclose(outcome_matrix(automata, **setting), by_matrix, atol=1e-13)
     monkeypatch.setattr(joint, "MAX_LISTED", 0)
-    monkeypatch.setattr(joint, "_SHARE", 1)
+    np.testing.assert_allclose(outcome_matrix(automata, **setting), by_matrix, atol=1e-13)
+    monkeypatch.setattr(joint, "MAX_LISTED", 6)
+    monkeypatch.setattr(joint, "_LISTED_TOGETHER", 20)
     np.testing.assert_allclose(outcome_matrix(automata, **setting), by_matrix, atol=1e-13)
 
 

@@ -170,7 +170,8 @@ def _rates(automata: Sequence[Automaton], one: np.ndarray, other: np.ndarray, se
     for share, joint in joint_states(stack, one[rest], other[rest], possible, setting.misread, setting.turns):
         matches = rest[share]
         if joint is None:
-            found.append((matches, spread_rates(stack, one[matches], other[matches], chance, setting)))
+            for match in matches[:, None]:
+                found.append((match, spread_rates(stack, one[match], other[match], chance, setting)))
         else:
             found += [(matches[part], rates) for part, rates in joint_rates(chance, joint, setting)]
     order = np.argsort(np.concatenate([matches for matches, _ in found]))

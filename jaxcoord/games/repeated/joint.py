@@ -12,7 +12,10 @@ import numpy as np
 from jaxcoord.games.repeated.automaton import Automaton
 
 MAX_LISTED = 2**18
-_SHARE = 2**20
+"""Joint states of a match that are listed at most."""
+_LISTED_TOGETHER = 2**21
+_PRODUCT = 2**20  # joint states that matches can have, of which so many are taken together,
+_MATCHES = 128  # or so many matches, as most reach only a few of them
 
 
 class Branch(NamedTuple):
@@ -94,24 +97,36 @@ def joint_states(
       possible: `[Q, 2]` bool, whether C and whether D can be played in each state of all automata.
       misread: whether moves may be misread.
       turns: rounds, after which it does not matter what follows; None for any number.
-    Returns: for each share, which matches they are and their joint states; None for a single match that reaches more
+    Returns: for each share, which matches they are and their joint states; None for matches of which each reaches more
       than `MAX_LISTED`. Every match is in one share.
     """
     bounds = stack.size[one] * stack.size[other]
     order = np.argsort(bounds, kind="stable")
+    waiting = []
     begin = 0
     while begin < len(order):
-        # Codes of a share are as wide as its largest match, the last one.
-        wide = bounds[order[begin:]] * np.arange(1, len(order) - begin + 1)
-        end = begin + max(1, int(np.searchsorted(wide, _SHARE, side="right")))
-        matches = order[begin:end]
-        yield matches, _reached(Codes(stack, one[matches], other[matches]), possible, misread, turns)
+        together = np.cumsum(bounds[order[begin:]])
+        end = begin + max(_MATCHES, int(np.searchsorted(together, _PRODUCT, side="right")))
+        waiting.append(order[begin:end])
         begin = end
+    while waiting:
+        matches = waiting.pop()
+        found = _reached(Codes(stack, one[matches], other[matches]), possible, misread, turns)
+        if found is None:
+            waiting += np.array_split(matches, 2)
+            continue
+        joint, listed = found
+        if not listed.all():
+            yield matches[~listed], None
+        if listed.any():
+            yield matches[listed], joint
 
 
-def _reached(codes: Codes, possible: np.ndarray, misread: bool, turns: int | None) -> Joint | None:
+def _reached(codes: Codes, possible: np.ndarray, misread: bool, turns: int | None) -> tuple[Joint, np.ndarray] | None:
+    # Joint states of the matches that are listed, and which are; None where all of them together have too many.
     events = branches(misread)
     reached = recent = codes.start
+    listed = np.ones(len(codes.start), bool)
     depth = 0
     while len(recent) and (turns is None or depth < turns - 1):
         match, a, b = codes.split(recent)
@@ -126,15 +141,21 @@ def _reached(codes: Codes, possible: np.ndarray, misread: bool, turns: int | Non
         recent = new[fresh]
         reached = np.insert(reached, place[fresh], recent)
         depth += 1
-        if len(codes.start) == 1 and len(reached) > MAX_LISTED:
-            return None
+        if len(reached) > MAX_LISTED:
+            large = np.bincount(reached // codes.width, minlength=len(listed)) > MAX_LISTED
+            if large.any():
+                listed &= ~large
+                reached, recent = (x[listed[x // codes.width]] for x in (reached, recent))
+            if len(reached) > _LISTED_TOGETHER and listed.sum() > 1:
+                return None
     match, a, b = codes.split(reached)
     after = np.empty((len(reached), len(events)), np.int64)
     for number, event in enumerate(events):
         new = codes.follow(match, a, b, event)
         place = np.minimum(np.searchsorted(reached, new), len(reached) - 1)
         after[:, number] = np.where(reached[place] == new, place, np.arange(len(reached)))
-    return Joint(np.searchsorted(match, np.arange(len(codes.start) + 1)), a, b, after)
+    start = np.append(np.searchsorted(match, np.flatnonzero(listed)), len(match))
+    return Joint(start, a, b, after), listed
 
 
 def certain_rates(

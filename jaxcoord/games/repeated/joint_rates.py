@@ -56,7 +56,7 @@ def happens(chance: Any) -> bool:
 
 
 def joint_rates(chance: Any, joint: Joint, setting: Setting) -> Iterator[tuple[np.ndarray, Array]]:
-    """Matches and their shares of outcomes: those of about the same number of joint states together, large ones alone.
+    """Matches and their shares of outcomes, those of about the same number of joint states together.
 
     Args:
       chance: `[Q]`, probabilities to cooperate in the states of all automata, float64 on the host or traced.
@@ -72,8 +72,8 @@ def joint_rates(chance: Any, joint: Joint, setting: Setting) -> Iterator[tuple[n
     if not derived and (rounds := _rounds(setting)) is not None:
         # Following costs so many rounds times the states, a matrix their third power.
         followed = (size > _DENSE) & ((setting.turns is not None) | (rounds < size**2) | (size > MAX_DENSE_STATES))
-        for match in np.flatnonzero(followed):
-            yield np.array([match]), _total(_followed(chance, joint, int(match), setting), setting)
+        if followed.any():
+            yield np.flatnonzero(followed), _total(_followed(chance, joint, followed, setting), setting)
     for wide, members in _shapes(size, np.flatnonzero(~followed)):
         full = max(1, _BLOCK // wide**2)
         if derived:  # compiled with the rest, so it may have a shape of its own
@@ -206,21 +206,23 @@ def _round(meant: Any, move: Any, view: Any, misread: bool) -> tuple[list[Any], 
     return outcomes, events
 
 
-def _followed(chance: np.ndarray, joint: Joint, match: int, setting: Setting) -> Iterator[np.ndarray]:
-    """Probabilities `[4]` of the outcomes in one round of a match after the other."""
+def _followed(chance: np.ndarray, joint: Joint, matches: np.ndarray, setting: Setting) -> Iterator[np.ndarray]:
+    """Probabilities `[M, 4]` of the outcomes of some matches (`matches`, bool) in one round after the other."""
     from scipy.sparse import csr_array
 
-    begin, end = joint.start[match : match + 2]
-    size = end - begin
-    outcomes, events = _on_host(chance, joint.one[begin:end], joint.other[begin:end], setting)
-    into = (joint.after[begin:end].T - begin).ravel()
-    source = np.tile(np.arange(size), len(events))
-    moves = csr_array((np.concatenate(events), (into, source)), (size, size))
+    size = np.diff(joint.start)
+    states = np.repeat(matches, size)
+    number = np.cumsum(states) - 1
+    first = number[joint.start[:-1][matches]]
+    outcomes, events = _on_host(chance, joint.one[states], joint.other[states], setting)
+    into = number[joint.after[states].T].ravel()
+    source = np.tile(np.arange(states.sum()), len(events))
+    moves = csr_array((np.concatenate(events), (into, source)), (states.sum(),) * 2)
     moves.eliminate_zeros()
-    shares = np.zeros(size)
-    shares[0] = 1
+    shares = np.zeros(states.sum())
+    shares[first] = 1
     while True:
-        yield outcomes @ shares
+        yield np.add.reduceat(outcomes * shares, first, axis=1).T
         shares = moves @ shares
 
 
@@ -241,7 +243,7 @@ def _spread(codes: Codes, chance: np.ndarray, setting: Setting) -> Iterator[np.n
     while True:
         match, a, b = codes.split(at)
         outcomes, events = _on_host(chance, a, b, setting)
-        yield outcomes @ shares
+        yield (outcomes @ shares)[None]
         found, carried = [], []
         for likely, event in zip(events, branches(setting.misread), strict=True):
             kept = likely > 0
@@ -264,12 +266,13 @@ def _on_host(chance: np.ndarray, a: np.ndarray, b: np.ndarray, setting: Setting)
 
 
 def _total(rounds: Iterator[np.ndarray], setting: Setting) -> Array:
+    # `[M, 4]`, or `[M, turns, 4]`, from `[M, 4]` in each round.
     kept = itertools.islice(rounds, _rounds(setting))
     if setting.by_turn:
-        return jnp.asarray(np.array(list(kept)), float)[None]
-    total, weight = np.zeros(4), 1.0
+        return jnp.asarray(np.stack(list(kept), 1), float)
+    total, weight = 0.0, 1.0
     for rates in kept:
         total += weight * rates
         if setting.continuation is not None:
             weight *= float(setting.continuation)
-    return jnp.asarray(total / total.sum(), float)[None]
+    return jnp.asarray(total / np.sum(total, -1, keepdims=True), float)
