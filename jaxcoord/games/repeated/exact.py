@@ -167,13 +167,14 @@ def _rates(automata: Sequence[Automaton], one: np.ndarray, other: np.ndarray, se
         path = certain_rates(stack, possible[:, 0], one[walked], other[walked], setting.turns, setting.continuation)
         found.append((walked, path))
     rest = np.flatnonzero(~(certain[one] & certain[other]))
-    for share, joint in joint_states(stack, one[rest], other[rest], possible, setting.misread, setting.turns):
+    whole = traced(chance, *setting) or (setting.turns is None and setting.continuation is None)
+    for share, joint in joint_states(stack, one[rest], other[rest], possible, setting.misread, setting.turns, whole):
         matches = rest[share]
         if joint is None:
-            for match in matches[:, None]:
-                found.append((match, spread_rates(stack, one[match], other[match], chance, setting)))
+            parts = spread_rates(stack, one[matches], other[matches], chance, setting)
         else:
-            found += [(matches[part], rates) for part, rates in joint_rates(chance, joint, setting)]
+            parts = joint_rates(chance, joint, setting)
+        found += [(matches[part], rates) for part, rates in parts]
     order = np.argsort(np.concatenate([matches for matches, _ in found]))
     shares = [rates[: len(matches)] if traced(rates) else np.asarray(rates)[: len(matches)] for matches, rates in found]
     together = jnp.concatenate(shares) if traced(*shares) else np.concatenate(shares)

@@ -14,6 +14,8 @@ from jaxcoord.games.repeated.automaton import Automaton
 MAX_LISTED = 2**18
 """Joint states of a match that are listed at most."""
 _LISTED_TOGETHER = 2**21
+_DEPTH = 32  # rounds after which a match that still comes to new states is taken to count them
+_FEW = 144  # states up to which it is listed all the same
 _PRODUCT = 2**20  # joint states that matches can have, of which so many are taken together,
 _MATCHES = 128  # or so many matches, as most reach only a few of them
 
@@ -87,8 +89,9 @@ class Joint(NamedTuple):
 
 
 def joint_states(
-    stack: Stack, one: np.ndarray, other: np.ndarray, possible: np.ndarray, misread: bool, turns: int | None
-) -> Iterator[tuple[np.ndarray, Joint | None]]:
+    stack: Stack, one: np.ndarray, other: np.ndarray, possible: np.ndarray,
+    misread: bool, turns: int | None, whole: bool,
+) -> Iterator[tuple[np.ndarray, Joint | None]]:  # fmt: skip
     """The joint states that matches can reach, a share of the matches at a time so that memory stays small.
 
     Args:
@@ -97,21 +100,24 @@ def joint_states(
       possible: `[Q, 2]` bool, whether C and whether D can be played in each state of all automata.
       misread: whether moves may be misread.
       turns: rounds, after which it does not matter what follows; None for any number.
-    Returns: for each share, which matches they are and their joint states; None for matches of which each reaches more
-      than `MAX_LISTED`. Every match is in one share.
+      whole: whether to list a match too that comes to new states for long, as one does that counts rounds. Its states
+        are better followed as they are reached than listed.
+    Returns: for each share, which matches they are and their joint states; None for matches that are not listed, for
+      this or for reaching more than `MAX_LISTED`. Every match is in one share.
     """
     bounds = stack.size[one] * stack.size[other]
     order = np.argsort(bounds, kind="stable")
+    upto = np.cumsum(bounds[order])
     waiting = []
     begin = 0
     while begin < len(order):
-        together = np.cumsum(bounds[order[begin:]])
-        end = begin + max(_MATCHES, int(np.searchsorted(together, _PRODUCT, side="right")))
+        before = upto[begin] - bounds[order[begin]]
+        end = max(begin + _MATCHES, int(np.searchsorted(upto, before + _PRODUCT, side="right")))
         waiting.append(order[begin:end])
         begin = end
     while waiting:
         matches = waiting.pop()
-        found = _reached(Codes(stack, one[matches], other[matches]), possible, misread, turns)
+        found = _reached(Codes(stack, one[matches], other[matches]), possible, misread, turns, whole)
         if found is None:
             waiting += np.array_split(matches, 2)
             continue
@@ -122,7 +128,9 @@ def joint_states(
             yield matches[listed], joint
 
 
-def _reached(codes: Codes, possible: np.ndarray, misread: bool, turns: int | None) -> tuple[Joint, np.ndarray] | None:
+def _reached(
+    codes: Codes, possible: np.ndarray, misread: bool, turns: int | None, whole: bool
+) -> tuple[Joint, np.ndarray] | None:
     # Joint states of the matches that are listed, and which are; None where all of them together have too many.
     events = branches(misread)
     reached = recent = codes.start
@@ -141,11 +149,13 @@ def _reached(codes: Codes, possible: np.ndarray, misread: bool, turns: int | Non
         recent = new[fresh]
         reached = np.insert(reached, place[fresh], recent)
         depth += 1
-        if len(reached) > MAX_LISTED:
-            large = np.bincount(reached // codes.width, minlength=len(listed)) > MAX_LISTED
-            if large.any():
-                listed &= ~large
-                reached, recent = (x[listed[x // codes.width]] for x in (reached, recent))
+        if len(reached) > MAX_LISTED or (depth == _DEPTH and not whole):
+            found_of, new_of = (np.bincount(x // codes.width, minlength=len(listed)) for x in (reached, recent))
+            large = found_of > MAX_LISTED
+            if depth >= _DEPTH and not whole:
+                large |= (new_of > 0) & (found_of > _FEW)
+            listed &= ~large
+            reached, recent = (x[listed[x // codes.width]] for x in (reached, recent))
             if len(reached) > _LISTED_TOGETHER and listed.sum() > 1:
                 return None
     match, a, b = codes.split(reached)

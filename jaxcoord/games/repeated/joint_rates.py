@@ -25,6 +25,7 @@ _DENSE = 144  # joint states beyond which following the moves that there are is 
 _BLOCK = 40_000  # entries of the matrices that are solved together, so that they stay in the cache
 _COARSE = (25, 64, _DENSE)
 _CHEAP = 5e7  # multiplications that take less time than a compilation
+_SPREAD_TOGETHER = 64
 _NEGLIGIBLE = 1e-18  # weight of the rounds that are left out where a game ends at random
 
 
@@ -226,36 +227,41 @@ def _followed(chance: np.ndarray, joint: Joint, matches: np.ndarray, setting: Se
         shares = moves @ shares
 
 
-def spread_rates(stack: Stack, one: np.ndarray, other: np.ndarray, chance: Any, setting: Setting) -> Array:
-    """Shares of outcomes in a match with too many joint states to list: they are found as they are reached.
+def spread_rates(
+    stack: Stack, one: np.ndarray, other: np.ndarray, chance: Any, setting: Setting
+) -> Iterator[tuple[np.ndarray, Array]]:
+    """Shares of outcomes in matches with joint states that are not listed: they are found as they are reached.
 
-    Args: `one`, `other`, `[1]`, the automata; the rest as in `joint_rates`.
-    Returns: `[1, 4]` or `[1, turns, 4]`.
+    Args: `one`, `other`, `[M]`, the automata; the rest as in `joint_rates`.
+    Returns: as there.
     Raises: ParameterError where that does not suffice, or more than `MAX_SPREAD_STATES` are reached at a time.
     """
     if traced(chance, *setting) or _rounds(setting) is None:
         raise _too_large(f"more than {MAX_DENSE_STATES}")
-    return _total(_spread(Codes(stack, one, other), chance, setting), setting)
+    for begin in range(0, len(one), _SPREAD_TOGETHER):
+        part = np.arange(begin, min(begin + _SPREAD_TOGETHER, len(one)))
+        yield part, _total(_spread(Codes(stack, one[part], other[part]), chance, setting), setting)
 
 
 def _spread(codes: Codes, chance: np.ndarray, setting: Setting) -> Iterator[np.ndarray]:
-    at, shares = np.zeros(1, np.int64), np.ones(1)
+    # States are kept in the order of their codes, so those of a match stand together.
+    at, shares = codes.start, np.ones(len(codes.start))
     while True:
         match, a, b = codes.split(at)
         outcomes, events = _on_host(chance, a, b, setting)
-        yield (outcomes @ shares)[None]
+        yield np.add.reduceat(outcomes * shares, np.flatnonzero(np.diff(match, prepend=-1)), axis=1).T
         found, carried = [], []
         for likely, event in zip(events, branches(setting.misread), strict=True):
             kept = likely > 0
             found.append(codes.follow(match[kept], a[kept], b[kept], event))
             carried.append(shares[kept] * likely[kept])
         new = np.concatenate(found)
-        order = np.argsort(new)
+        order = np.argsort(new, kind="stable")
         new = new[order]
         first = np.flatnonzero(np.diff(new, prepend=-1))
         at, shares = new[first], np.add.reduceat(np.concatenate(carried)[order], first)
         if len(at) > MAX_SPREAD_STATES:
-            raise ParameterError(f"automata: a match is in more than {MAX_SPREAD_STATES} joint states at a time")
+            raise ParameterError(f"automata: matches are in more than {MAX_SPREAD_STATES} joint states at a time")
 
 
 def _on_host(chance: np.ndarray, a: np.ndarray, b: np.ndarray, setting: Setting) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -270,9 +276,10 @@ def _total(rounds: Iterator[np.ndarray], setting: Setting) -> Array:
     kept = itertools.islice(rounds, _rounds(setting))
     if setting.by_turn:
         return jnp.asarray(np.stack(list(kept), 1), float)
-    total, weight = 0.0, 1.0
+    total: Any = 0.0
+    weight = 1.0
     for rates in kept:
-        total += weight * rates
+        total = total + weight * rates
         if setting.continuation is not None:
             weight *= float(setting.continuation)
-    return jnp.asarray(total / np.sum(total, -1, keepdims=True), float)
+    return jnp.asarray(total / total.sum(-1, keepdims=True), float)
