@@ -139,7 +139,8 @@ def group_payoffs(
     if (compositions.sum(1) != group).any():
         raise ParameterError(f"compositions: every row must sum to the group, {group}")
     rounds = None if rounds is None else checked_turns(rounds)
-    return _totals(_chain(strategies, compositions), compositions, payoffs, continuation, noise, rounds)
+    chain = jax.tree.map(jnp.asarray, _chain(strategies, compositions))
+    return _totals(chain, compositions, payoffs, continuation, noise, rounds)
 
 
 @partial(jax.jit, static_argnames="rounds")
@@ -233,7 +234,8 @@ class repeated_public_goods(GroupGame):
     def group_payoff(self, others: Array) -> Array:
         compositions, chain = _game_chain(self.strategies, self.group)
         payoffs = public_goods_payoffs(self.group, self.r, self.c)
-        totals = _totals(chain, compositions, payoffs, self.w, self.noise, None)
+        # As arrays of the precision in force: JAX keeps those of NumPy as they are in a jitted function inside another.
+        totals = _totals(jax.tree.map(jnp.asarray, chain), compositions, payoffs, self.w, self.noise, None)
         # A player of each strategy beside these others: the rows of their compositions.
         place = np.zeros((self.group + 1,) * len(self.strategies), np.int64)
         place[tuple(compositions.T)] = np.arange(len(compositions))
