@@ -61,7 +61,7 @@ def _collected(labels: np.ndarray, number: int) -> np.ndarray:
     return places
 
 
-def _chain(strategies: Sequence[GroupAutomaton], compositions: np.ndarray) -> _Chain:
+def _chain(strategies: Sequence[GroupAutomaton], compositions: np.ndarray, precision: Any = float) -> _Chain:
     from scipy.special import comb
 
     group = strategies[0].after.shape[2]
@@ -103,11 +103,11 @@ def _chain(strategies: Sequence[GroupAutomaton], compositions: np.ndarray) -> _C
     some, others = np.array(cooperating), np.array(defecting)
     pairs, pair = np.unique(np.stack([sources, targets], 1), axis=0, return_inverse=True)
     return _Chain(
-        chance=np.concatenate([one.cooperate for one in strategies]),
-        owner=(owner[:, None] == np.arange(len(strategies))).astype(int),
+        chance=np.concatenate([one.cooperate for one in strategies]).astype(precision),
+        owner=(owner[:, None] == np.arange(len(strategies))).astype(np.int32),
         cooperating=some.astype(np.int32),
         defecting=others.astype(np.int32),
-        ways=comb(some + others, some).prod(1),
+        ways=comb(some + others, some).prod(1).astype(precision),
         leaving=_collected(np.array(sources), len(occupations)),
         moves=pairs.astype(np.int32),
         moving=_collected(pair.ravel(), len(pairs)),
@@ -139,8 +139,7 @@ def group_payoffs(
     if (compositions.sum(1) != group).any():
         raise ParameterError(f"compositions: every row must sum to the group, {group}")
     rounds = None if rounds is None else checked_turns(rounds)
-    chain = jax.tree.map(jnp.asarray, _chain(strategies, compositions))
-    return _totals(chain, compositions, payoffs, continuation, noise, rounds)
+    return _totals(_chain(strategies, compositions), compositions, payoffs, continuation, noise, rounds)
 
 
 @partial(jax.jit, static_argnames="rounds")
@@ -205,9 +204,10 @@ def public_goods_payoffs(group: int, r: Any, c: Any = 1.0) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _game_chain(players: tuple[str, ...], group: int) -> tuple[np.ndarray, _Chain]:
-    compositions = group_compositions(len(players), group)
-    return compositions, _chain([named(name, group) for name in players], compositions)
+def _game_chain(players: tuple[str, ...], group: int, precision: Any) -> tuple[np.ndarray, _Chain]:
+    # One for each precision: JAX remembers a constant's by its identity, whatever is in force.
+    compositions = group_compositions(len(players), group).astype(np.int32)
+    return compositions, _chain([named(name, group) for name in players], compositions, precision)
 
 
 class repeated_public_goods(GroupGame):
@@ -232,12 +232,11 @@ class repeated_public_goods(GroupGame):
             named(name, self.group)
 
     def group_payoff(self, others: Array) -> Array:
-        compositions, chain = _game_chain(self.strategies, self.group)
+        compositions, chain = _game_chain(self.strategies, self.group, jnp.zeros(()).dtype)
         payoffs = public_goods_payoffs(self.group, self.r, self.c)
-        # As arrays of the precision in force: JAX keeps those of NumPy as they are in a jitted function inside another.
-        totals = _totals(jax.tree.map(jnp.asarray, chain), compositions, payoffs, self.w, self.noise, None)
+        totals = _totals(chain, compositions, payoffs, self.w, self.noise, None)
         # A player of each strategy beside these others: the rows of their compositions.
-        place = np.zeros((self.group + 1,) * len(self.strategies), np.int64)
+        place = np.zeros((self.group + 1,) * len(self.strategies), np.int32)
         place[tuple(compositions.T)] = np.arange(len(compositions))
         counts = jnp.asarray(others, jnp.int32) + jnp.eye(len(self.strategies), dtype=jnp.int32)
         rows = jnp.asarray(place)[tuple(counts.T)]
