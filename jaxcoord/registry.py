@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxcoord.errors import ParameterError, nearest
 
-BUILT_IN = ("jaxcoord.games", "jaxcoord.evolution")
+BUILT_IN = ("jaxcoord.games", "jaxcoord.evolution", "jaxcoord.identity", "jaxcoord.exploration")
 _components: dict[str, type] = {}
 
 

@@ -1,0 +1,1 @@
+"""Exploration: populations that search rugged landscapes and learn from each other."""
