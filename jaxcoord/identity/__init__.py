@@ -1,1 +1,1 @@
-"""Identity: agents that redefine each other, opinions, consensus that survives liars, and what selection does to love."""
+"""Identity: agents that redefine each other, opinions, consensus that survives liars, and love under selection."""
