@@ -13,13 +13,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxcoord import engine, evolution, exploration, figures, games, identity, model, networks, random
+    from jaxcoord import engine, evolution, exploration, figures, games, identity, market, model, networks, random
     from jaxcoord.engine import Record, linspace, load, logspace, loguniform, simulate, sweep, uniform
     from jaxcoord.errors import ConfigError, Interrupted, JaxcoordError, ParameterError, StoreError
     from jaxcoord.figures import plot
     from jaxcoord.model import Component, Model, component, observable, param, static
 
-_MODULES = ("engine", "evolution", "exploration", "figures", "games", "identity", "model", "networks", "random")
+_MODULES = (
+    "engine",
+    "evolution",
+    "exploration",
+    "figures",
+    "games",
+    "identity",
+    "market",
+    "model",
+    "networks",
+    "random",
+)
 _NAMES = {
     "jaxcoord.engine": ("Record", "linspace", "load", "loguniform", "logspace", "simulate", "sweep", "uniform"),
     "jaxcoord.errors": ("ConfigError", "Interrupted", "JaxcoordError", "ParameterError", "StoreError"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxcoord.errors import ParameterError, nearest
 
-BUILT_IN = ("jaxcoord.games", "jaxcoord.evolution", "jaxcoord.identity", "jaxcoord.exploration")
+BUILT_IN = tuple(f"jaxcoord.{system}" for system in ("games", "evolution", "identity", "exploration", "market"))
 _components: dict[str, type] = {}
 
 
