@@ -8,7 +8,8 @@ from typing import Any
 
 from jaxcoord.errors import ParameterError, nearest
 
-BUILT_IN = tuple(f"jaxcoord.{system}" for system in ("games", "evolution", "identity", "exploration", "market"))
+_SYSTEMS = ("networks", "games", "evolution", "identity", "exploration", "market")
+BUILT_IN = tuple(f"jaxcoord.{system}" for system in _SYSTEMS)
 _components: dict[str, type] = {}
 
 
