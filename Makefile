@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= results
 
-.PHONY: demo demo-small test test-all lint bench peers clean
+.PHONY: demo demo-small experiments-small test test-all lint bench peers clean
 
 demo: .venv/installed
 	$(BIN)/python -m experiments ai-race --out $(OUT)
 
 demo-small: .venv/installed
 	$(BIN)/python -m experiments ai-race --small --out $(OUT)
+
+experiments-small: .venv/installed
+	$(BIN)/python -m experiments --all --small --out $(OUT)
 
 test: lint
 	$(BIN)/python -m pytest -n 2 -m "not slow and not peers"

@@ -10,9 +10,12 @@ from experiments.__main__ import names
 from experiments.verdict import Row
 
 ROOT = Path(__file__).parent.parent
+QUICK = ("fermi-fixation", "one-third-law")  # `make experiments-small` runs all of them, in one process
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names()]
+)
 def test_experiment_holds_at_small_size(name, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "experiments", name, "--small", "--out", str(tmp_path)],
