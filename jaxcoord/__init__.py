@@ -10,7 +10,14 @@ Names are imported when they are first used, so that `import jaxcoord` costs not
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
+
+# On CPUs jaxlib 0.10.2 and 0.11.0 sum some products of float32 numbers wrongly, without a word, unless this fusion is
+# off (jax-ml/jax issues 39103, 39257). XLA reads its flags when the first array is made.
+_FUSION = "xla_cpu_experimental_ynn_fusion_type"
+if _FUSION not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --{_FUSION}=".strip()
 
 if TYPE_CHECKING:
     from jaxcoord import engine, evolution, exploration, figures, games, identity, market, model, networks, random

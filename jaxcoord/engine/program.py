@@ -60,7 +60,9 @@ def compiler_options(device: jax.Device, alone: bool = False) -> dict[str, Any]:
     """
     if device.platform != "cpu":
         return {}
-    options: dict[str, Any] = {} if alone else {"xla_cpu_multi_thread_eigen": False}
+    # The first as in `jaxcoord/__init__.py`, for a process that had made arrays before it imported jaxcoord.
+    options: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
+    options |= {} if alone else {"xla_cpu_multi_thread_eigen": False}
     return options | ({"xla_cpu_prefer_vector_width": vector_width()} if vector_width() else {})
 
 
