@@ -113,6 +113,7 @@ GAME_SEED = 5  # ten strategies, of which several last, and one attractor: the s
 COMPARISONS: dict[str, Callable[[], dict[str, Any]]] = {
     "alpha-rank": peers_closed_forms.alpha_rank,
     "match-fidelity": peers_repeated.match_fidelity,
+    "moran": peers_repeated.moran,
     "pairwise-comparison": pairwise_comparison,
     "replicator-field": peers_closed_forms.replicator_field,
     "small-mutation-limit": peers_closed_forms.small_mutation_limit,

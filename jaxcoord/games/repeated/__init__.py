@@ -1,1 +1,1 @@
-"""Repeated games: strategies as automata, matches, tournaments and exact payoffs."""
+"""Repeated games: strategies as automata and machines, matches, tournaments and exact payoffs."""

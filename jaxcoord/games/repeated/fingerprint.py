@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import xarray
 
 from jaxcoord.errors import ParameterError
 from jaxcoord.games.repeated.automaton import Automaton, automaton, memory_one
@@ -43,7 +42,7 @@ def joss_ann(probe: Automaton, x: float, y: float) -> Automaton:
 def ashlock_fingerprint(
     strategy: Automaton, probe: Automaton | None = None, *, points: int | Sequence[float] = 21,
     game: Payoffs = STANDARD, turns: int | None = None, continuation: Any = None, noise: Any = 0.0,
-) -> xarray.DataArray:  # fmt: skip
+) -> Any:  # fmt: skip
     """Payoff per round of a strategy against Joss-Ann strategies of a probe, over the unit square.
 
     This is the double fingerprint: below the diagonal x + y = 1 from the probe, above it from its dual.
@@ -54,7 +53,8 @@ def ashlock_fingerprint(
       points: how many x and how many y, evenly from 0 to 1, or which.
       game: payoffs R, S, T, P of a round.
       turns, continuation, noise: as in `exact.outcome_matrix`; the limit of means unless one of the first two is given.
-    Returns: payoffs over ("x", "y"). In the limit of means a corner of the square depends on what is played first.
+    Returns: an `xarray.DataArray`, payoffs over ("x", "y"). In the limit of means a corner of the square depends on
+      what is played first.
     Source: Ashlock & Kim 2008; Ashlock, Kim & Ashlock 2010 for the double fingerprint.
     """
     at = _points(points)
@@ -62,13 +62,15 @@ def ashlock_fingerprint(
     opponents = [joss_ann(probe, x, y) for x in at.tolist() for y in at.tolist()]
     rates = outcome_matrix([strategy], opponents, turns=turns, continuation=continuation, noise=noise)
     earned = np.asarray(payoff(rates[0], game)).reshape(len(at), len(at))
+    import xarray
+
     return xarray.DataArray(earned, {"x": at, "y": at}, name="payoff")
 
 
 def transitive_fingerprint(
     strategy: Automaton, opponents: int | Sequence[float] | Sequence[Automaton] = 50, turns: int = 50, *,
     noise: Any = 0.0,
-) -> xarray.DataArray:  # fmt: skip
+) -> Any:  # fmt: skip
     """Probability that a strategy cooperates in each round against each of a row of opponents.
 
     Args:
@@ -77,8 +79,8 @@ def transitive_fingerprint(
         probabilities; or automata.
       turns: rounds.
       noise: probability that a move is not what was meant.
-    Returns: over ("opponent", "turn"). The coordinate of an opponent is its probability to cooperate, or its number
-      among the automata; turns are counted from 1.
+    Returns: an `xarray.DataArray` over ("opponent", "turn"). The coordinate of an opponent is its probability to
+      cooperate, or its number among the automata; turns are counted from 1.
     Source: Harper et al. 2017, whose fingerprints average simulated matches.
     """
     if isinstance(opponents, int) or not any(isinstance(one, Automaton) for one in opponents):
@@ -89,6 +91,8 @@ def transitive_fingerprint(
         row = np.arange(len(others))
     rates: jax.Array = outcomes_by_turn(strategy, others, turns, noise=noise)
     cooperates = np.asarray(cooperation_rate(rates))
+    import xarray
+
     return xarray.DataArray(cooperates, {"opponent": row, "turn": np.arange(1, turns + 1)}, name="cooperation")
 
 

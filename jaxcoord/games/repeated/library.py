@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from jaxcoord.errors import ParameterError, nearest
 from jaxcoord.games.repeated.automaton import Automaton
+from jaxcoord.games.repeated.machine import Machine
 
 FAMILIES = (
     "basic", "counting", "grudging", "first_tournament", "second_tournament", "finite_state", "lookup", "hunting",
-    "random",
+    "neural", "random", "registers",
 )  # fmt: skip
 
 
@@ -44,20 +45,20 @@ class Strategy(NamedTuple):
     stochastic: bool
     source: str
     doc: str
-    build: Callable[..., Automaton]
+    build: Callable[..., Automaton | Machine]
 
 
 _strategies: dict[str, Strategy] = {}
 
 
 def strategy(name: str, *, memory: float, source: str, stochastic: bool = False) -> Callable:
-    """Enter a function that returns an automaton as a named strategy; its file is its family.
+    """Enter a function that returns an automaton or a machine as a named strategy; its file is its family.
 
-    The function may ask, by the name of an argument, for `horizon` (rounds that the table must serve), `length` (the
+    The function may ask, by the name of an argument, for `horizon` (rounds that it must serve), `length` (the
     rounds of the match where players are told, else None) and `game` (a `Payoffs`).
     """
 
-    def enter(function: Callable[..., Automaton]) -> Callable[..., Automaton]:
+    def enter(function: Callable[..., Automaton | Machine]) -> Callable[..., Automaton | Machine]:
         if name in _strategies:
             raise ParameterError(f"strategy {name!r}: the name is taken")
         family = function.__module__.rpartition(".")[2]
@@ -88,8 +89,8 @@ def find_strategy(name: str) -> Strategy:
 
 
 @functools.lru_cache(maxsize=1024)
-def build(name: str, turns: int = 200, told: bool = False, game: Payoffs = STANDARD) -> Automaton:
-    """The automaton of a named strategy.
+def build(name: str, turns: int = 200, told: bool = False, game: Payoffs = STANDARD) -> Automaton | Machine:
+    """The automaton of a named strategy, or the machine of one that keeps registers.
 
     Args:
       name: as in `strategies()`.

@@ -18,16 +18,17 @@ import numpy as np
 
 from jaxcoord import random
 from jaxcoord.errors import ParameterError
-from jaxcoord.games.repeated.automaton import OUTCOMES, Automaton
+from jaxcoord.games.repeated.automaton import OUTCOMES
 from jaxcoord.games.repeated.library import STANDARD, Payoffs, build
-from jaxcoord.games.repeated.play import Counts, Tables, checked_turns, count, matches, stack
+from jaxcoord.games.repeated.meet import Field, Player, field, mixed_matches
+from jaxcoord.games.repeated.play import Counts, checked_turns, count, matches
 from jaxcoord.progress import Progress
 
 BLOCK = 16_384  # matches in one call: what a core keeps in its cache
 
 
 def tournament(
-    players: Sequence[str] | Mapping[str, Automaton],
+    players: Sequence[str] | Mapping[str, Player],
     *,
     turns: int | None = None,
     continuation: float | None = None,
@@ -42,7 +43,7 @@ def tournament(
     """Everybody plays everybody, itself included, in a repeated prisoner's dilemma.
 
     Args:
-      players: names of `strategies()`, or a name for each automaton.
+      players: names of `strategies()`, or a name for each automaton or machine.
       turns: rounds of a match, 200 by default; or else
       continuation: probability that another round follows, below 1: every match has a length of its own.
       repetitions: matches of each pair.
@@ -66,8 +67,8 @@ def tournament(
 
     Example:
       >>> results = tournament(["TitForTat", "Defector", "Grudger"], turns=100)
-      >>> [str(name) for name in results.player[results["rank"].argsort()].values]
-      ['Grudger', 'TitForTat', 'Defector']
+      >>> [str(name) for name in results.sortby("rank").player.values]
+      ['TitForTat', 'Grudger', 'Defector']
     """
     for name, value in (("noise", noise), ("perception", perception)):
         if not 0 <= value <= 1:
@@ -82,28 +83,27 @@ def tournament(
     else:
         lengths = _lengths(continuation, len(players), repetitions, seed)
         longest, told = int(lengths.max()), False
-    automata = _automata(players, longest, told, game)
-    names = list(automata)
-    tables = stack(list(automata.values()))
+    named = _named(players, longest, told, game)
+    names = list(named)
+    met = field(list(named.values()))
     pairs = np.array([(i, j) for i in range(len(names)) for j in range(i, len(names))])
-    chance = np.array([one.stochastic for one in automata.values()])
+    chance = np.array([one.stochastic for one in named.values()])
     random_pair = chance[pairs].any(1) | (noise > 0) | (perception > 0)
+    with_machine = (met.kind < len(met.machines))[pairs].any(1)
     results = _Results(len(names), repetitions, game)
     work = []
     for noisy in (False, True):
-        chosen = pairs[random_pair == noisy]
         each = repetitions if noisy or lengths is not None else 1
-        places = np.repeat(chosen, each, axis=0), np.tile(np.arange(each), len(chosen))
-        work += [
-            (noisy, each, places[0][at : at + BLOCK], places[1][at : at + BLOCK])
-            for at in range(0, len(places[1]), BLOCK)
-        ]
+        for mixed in (True, False):
+            parts = _portions(pairs[(random_pair == noisy) & (with_machine == mixed)], each, mixed)
+            work += [(mixed, noisy, each, *part) for part in parts]
     shown = Progress(sum(len(part[3]) for part in work), longest, 1, progress, names=("matches", "turns", "rounds"))
 
     def play(part):
-        noisy, each, pair, repetition = part
+        mixed, noisy, each, pair, repetition, size = part
         last = longest if lengths is None else lengths[repetition, pair[:, 0], pair[:, 1]]
-        counts = _play_block(tables, pair, repetition, len(names), seed, noise, perception, longest, last, noisy)
+        options = {"turns": longest, "noisy": noisy, "misread": perception > 0}
+        counts = _play_portion(met, mixed, pair, repetition, size, seed, noise, perception, last, options)
         shown.add(len(pair) * longest)
         return pair, repetition, repetitions if each < repetitions else 1, counts
 
@@ -120,7 +120,7 @@ def tournament(
     })  # fmt: skip
 
 
-def _automata(players: Any, turns: int, told: bool, game: Payoffs) -> dict[str, Automaton]:
+def _named(players: Any, turns: int, told: bool, game: Payoffs) -> dict[str, Player]:
     if not players:
         raise ParameterError("players: at least one is needed")
     if isinstance(players, Mapping):
@@ -142,27 +142,45 @@ def _lengths(continuation: float, players: int, repetitions: int, seed: int) -> 
     return 1 + np.floor(np.log1p(-drawn) / math.log(continuation)).astype(int)
 
 
-@partial(jax.jit, static_argnames=("turns", "noisy", "misread"))
-def _compiled(tables, first, second, seed, places, repetition, noise, perception, last, *, turns, noisy, misread):
+def _portions(pairs: np.ndarray, each: int, mixed: bool) -> list[tuple[np.ndarray, np.ndarray, int]]:
+    """Pairs `[m, 2]`, numbers of their repetitions `[m]`, and to what size such a portion is to be filled up.
+
+    Where machines play all pairs stay together, so that every machine has as many places in each portion.
+    """
+    if not mixed:
+        pair, repetition = np.repeat(pairs, each, axis=0), np.tile(np.arange(each), len(pairs))
+        size = min(BLOCK, 1 << (len(pair) - 1).bit_length())
+    else:
+        pair, repetition = np.tile(pairs, (each, 1)), np.repeat(np.arange(each), len(pairs))
+        portions = -(-each // max(BLOCK // max(len(pairs), 1), 1))
+        size = len(pairs) * -(-each // portions)
+    return [(pair[at : at + size], repetition[at : at + size], size) for at in range(0, len(pair), max(size, 1))]
+
+
+@partial(jax.jit, static_argnames=("machines", "turns", "noisy", "misread"))
+def _compiled(machines, tables, who, seed, places, repetition, noise, perception, last, **options):
     keys = jax.vmap(random.population_key, (None, 0, 0))(seed, places, repetition)
     seeds = jax.vmap(random.seeds)(keys)
-    moves = matches(tables, first, second, seeds, noise, perception, turns=turns, noisy=noisy, misread=misread)
+    if machines is None:
+        moves = matches(tables, *who, seeds, noise, perception, **options)
+    else:
+        moves = mixed_matches(machines, tables, who, seeds, noise, perception, **options)
     return count(moves, last)
 
 
-def _play_block(
-    tables: Tables, pair: np.ndarray, repetition: np.ndarray, players: int, seed: int, noise: float,
-    perception: float, turns: int, last: Any, noisy: bool,
+def _play_portion(
+    met: Field, mixed: bool, pair: np.ndarray, repetition: np.ndarray, size: int, seed: int, noise: float,
+    perception: float, last: Any, options: dict[str, Any],
 ) -> Counts:  # fmt: skip
-    # The last block is filled up, so that there is one program.
-    missing = -len(pair) % min(BLOCK, 1 << (len(pair) - 1).bit_length())
-    fill = partial(np.pad, mode="edge")
+    # The last portion is filled up, with matches from its own beginning, so that there is one program.
+    missing = size - len(pair)
+    fill = partial(np.pad, mode="wrap")
     pair, repetition = fill(pair, ((0, missing), (0, 0))), fill(repetition, (0, missing))
     last = last if np.ndim(last) == 0 else fill(last, (0, missing))
-    first, second = (jnp.asarray(tables.first[pair[:, side]], jnp.int32) for side in (0, 1))
+    who = met.seats(*pair.T) if mixed else tuple(jnp.asarray(met.first[players]) for players in pair.T)
     counts = _compiled(
-        Tables(tables.cooperate, tables.after, np.zeros(0)), first, second, seed, pair[:, 0] * players + pair[:, 1],
-        repetition, noise, perception, last, turns=turns, noisy=noisy, misread=perception > 0,
+        met.machines if mixed else None, met.tables, who, seed, pair[:, 0] * len(met.kind) + pair[:, 1], repetition,
+        noise, perception, last, **options,
     )  # fmt: skip
     return jax.tree.map(lambda x: np.asarray(x)[: len(repetition) - missing], counts)
 

@@ -1,7 +1,7 @@
 """Entrants of Axelrod's first tournament (1980) whose counts fit a table.
 
-Two do not: Downing's rule needs four counts, Tideman and Chieruzzi's several counts and both scores, millions of states
-for 200 moves. Where the report is vague the reading is that of Axelrod-Python 4.14.
+Two do not and are among the `registers`: Downing's rule needs four counts, Tideman and Chieruzzi's several counts and
+both scores, millions of states for 200 moves. Where the report is vague the reading is that of Axelrod-Python 4.14.
 """
 
 from __future__ import annotations
