@@ -6,6 +6,7 @@ import pytest
 
 import jaxcoord as jc
 from jaxcoord.engine import conformance
+from jaxcoord.networks import ErdosRenyi, Lattice, Ring
 
 
 class Logistic(jc.Model, name="test-logistic"):
@@ -44,13 +45,43 @@ MODELS = {
     "infinite-population, logit": jc.evolution.InfinitePopulation(dynamic=jc.evolution.Logit(), method="euler"),
     "learning-pair": jc.games.LearningPair(learner="naive-sampled", optimiser="adam", rounds=4, matches=4),
     "mutation-selection": jc.evolution.MutationSelection(mu=0.3, generations=4, slots=4),
+    "network-search": jc.exploration.NetworkSearch(Ring(), confusion=0.1, humour=0.1, size=12, bits=8, interactions=2),
+    "network-search, random": jc.exploration.NetworkSearch(ErdosRenyi(), size=12, bits=8, interactions=2),
+    "organizational-learning": jc.exploration.OrganizationalLearning(size=10),
+    "tags": jc.identity.Tags(size=20),
+    "culture": jc.identity.Culture(Lattice(rows=4), size=20),
+    "server-room": jc.identity.ServerRoom(),
+    "resilient-consensus": jc.identity.ResilientConsensus(size=12),
+    "bounded-confidence": jc.identity.BoundedConfidence(size=20),
+    "bounded-confidence, pairs": jc.identity.BoundedConfidence(size=20, meeting="pairs", start="random"),
+    "social-influence": jc.identity.SocialInfluence(size=20, theta=0.2, foes=0.3),
+    "social-power": jc.identity.SocialPower(),
+    "mutual-redefinition": jc.identity.MutualRedefinition(size=6),
+    "mutual-redefinition, consent": jc.identity.MutualRedefinition(
+        size=6, dimensions=2, captors=1, kernel="confidence", consent=True
+    ),
+    "mutual-redefinition, understanding": jc.identity.MutualRedefinition(
+        size=6, kernel="understanding", speed=0.5, noise=0.1, misread=True
+    ),
+    "network-redefinition": jc.identity.NetworkRedefinition(size=30, captors=2),
+    "love-and-exploiters": jc.identity.LoveAndExploiters(
+        size=6, exploiters=0.2, mimics=0.1, mu=0.1, humour=0.1, consent=0.5, entanglement=0.2, settling=1, rounds=2
+    ),
     "logistic": Logistic(),
 }
 
 
 # These run the engine, where all rules of a kind are alike: in a quick run one of each kind stands for the others.
 LONG = ("vmap_is_loop", "layouts", "resume")
-ONE_OF_EACH_KIND = ("pairwise-comparison", "moran-death-birth", "wright-fisher", "infinite-population", "logistic")
+ONE_OF_EACH_KIND = (
+    "pairwise-comparison",
+    "moran-death-birth",
+    "wright-fisher",
+    "infinite-population",
+    "logistic",
+    "tags",
+    "network-search",
+)
 
 
 def cases():

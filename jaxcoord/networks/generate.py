@@ -116,8 +116,8 @@ def random_regular_graph(key: Array, nodes: int, degree: int) -> Graph:
     def faulty(mate):
         # Ends whose edge is a loop, or goes where an earlier place of the same node goes already.
         near = (mate // degree).reshape(nodes, degree)
-        again = [(near[:, :s] == near[:, s, None]).any(1) for s in range(1, degree)]
-        again = jnp.stack([jnp.zeros(nodes, bool), *again], 1)
+        seen = [(near[:, :s] == near[:, s, None]).any(1) for s in range(1, degree)]
+        again = jnp.stack([jnp.zeros(nodes, bool), *seen], 1)
         return (again | (near == jnp.arange(nodes)[:, None])).ravel()
 
     def next_to(mate, a, b):
