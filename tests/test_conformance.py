@@ -71,9 +71,9 @@ MODELS = {
 }
 
 
-# These run the engine, where all rules of a kind are alike: in a quick run one of each kind stands for the others.
-LONG = ("vmap_is_loop", "layouts", "resume")
-ONE_OF_EACH_KIND = (
+# These run the engine, or every operation by itself; in a quick run a few models stand for the others.
+LONG = ("jit_is_no_jit", "one_trace", "vmap_is_loop", "layouts", "resume")
+FEW = ("pairwise-comparison", "wright-fisher", "infinite-population", "tags", "logistic")
     "pairwise-comparison",
     "moran-death-birth",
     "wright-fisher",
@@ -87,7 +87,7 @@ ONE_OF_EACH_KIND = (
 def cases():
     for name in MODELS:
         for proves in conformance.PROPERTIES:
-            long = proves in LONG and name not in ONE_OF_EACH_KIND
+            long = proves in LONG and name not in FEW
             yield pytest.param(name, proves, marks=pytest.mark.slow if long else (), id=f"{name}-{proves}")
 
 
