@@ -74,14 +74,6 @@ MODELS = {
 # These run the engine, or every operation by itself; in a quick run a few models stand for the others.
 LONG = ("jit_is_no_jit", "one_trace", "vmap_is_loop", "layouts", "resume")
 FEW = ("pairwise-comparison", "wright-fisher", "infinite-population", "tags", "logistic")
-    "pairwise-comparison",
-    "moran-death-birth",
-    "wright-fisher",
-    "infinite-population",
-    "logistic",
-    "tags",
-    "network-search",
-)
 
 
 def cases():
