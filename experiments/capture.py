@@ -76,7 +76,7 @@ def welfare(theta: Any, draws: int) -> tuple[jax.Array, jax.Array]:
 
 
 def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
-    """Simulate the mirror, compare it with the closed forms and the reference's tables, draw all three."""
+    """Simulate the mirror, compare it with closed forms and an independent simulation's tables, draw all three."""
     folder = out / f"capture{'_small' if small else ''}"
     data = crowd(small, folder / "crowd", fresh)
     theta = data.stubbornness.values
@@ -139,7 +139,7 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
     humans.coords["exploiters"].attrs = {"long_name": "exploiters", "units": "individuals"}
     path = folder / "figures" / "capture.png"
     figures.save(draw(data, formula, humans, np.array(expected), payoffs), path)
-    return Verdict("capture: measured against closed forms and the reference's tables", rows, [path])
+    return Verdict("capture: measured against closed forms and independent tables", rows, [path])
 
 
 @style.styled

@@ -197,7 +197,7 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
 
 
 def server_room() -> list[Row]:
-    """The temperatures of the reference, the drift that every rule shares, and what a core holds."""
+    """The server room's temperatures, the drift that every rule shares, and what a core holds."""
     reports = jnp.array(TEMPERATURE)
     source = "order statistics"
     found = [

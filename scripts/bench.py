@@ -21,12 +21,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+import bench_identity
 import jaxcoord as jc
 from jaxcoord import random
 
 REPEATS = 5
 Row = dict[str, Any]
-SUITES: dict[str, Callable[[], list[Row]]] = {}
+SUITES: dict[str, Callable[[], list[Row]]] = dict(bench_identity.SUITES)
 
 
 def suite(name: str) -> Callable:
@@ -108,6 +109,22 @@ def replicator() -> list[Row]:
         what = f"replicator, k=3, 65,536 populations, {name}"
         rows.append(row(what, statistics.median(rates) / 1e6, "M steps / core-s", target, compile_s=compiling))
     return rows
+
+
+@suite("exact-payoffs")
+def exact_payoffs() -> list[Row]:
+    """All pairs of 512 random memory-one strategies, in the limit of means: time after compiling."""
+    import numpy as np
+
+    drawn = np.random.default_rng(0).uniform(0.01, 0.99, (512, 5))
+    automata = [jc.games.memory_one(*chances) for chances in drawn.tolist()]
+    times = []
+    for _ in range(REPEATS + 1):
+        begun = time.perf_counter()
+        jax.block_until_ready(jc.games.payoff_matrix(automata))
+        times.append(time.perf_counter() - begun)
+    what, compiling = "exact payoff matrix of 512 memory-one strategies", times[0] - min(times[1:])
+    return [row(what, statistics.median(times[1:]), "s", "< 1", compile_s=compiling)]
 
 
 def hand_written(model: jc.Model, width: int, tiles: int, steps: int) -> Callable[[], Any]:

@@ -12,10 +12,11 @@ from jaxcoord.engine import conformance
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+DRIFT = PROGRAMS[-1]
 
 
 @pytest.mark.parametrize(
-    ("program", "picture"), [(PROGRAMS[0], "hawks.png"), (PROGRAMS[1], "invasion.png"), (PROGRAMS[2], "drift.png")]
+    ("program", "picture"), list(zip(PROGRAMS, ["hawks.png", "invasion.png", "payoffs.png", "drift.png"], strict=True))
 )
 def test_program_runs_and_draws(program, picture, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -25,15 +26,15 @@ def test_program_runs_and_draws(program, picture, tmp_path, monkeypatch, capsys)
 
 
 def test_own_model_takes_twenty_lines_and_conforms(tmp_path):
-    lines = PROGRAMS[2].partition("class Drift")[2].partition("if __name__")[0].splitlines()
+    lines = DRIFT.partition("class Drift")[2].partition("if __name__")[0].splitlines()
     assert sum(bool(line.strip()) for line in lines) <= 20
-    (tmp_path / "drift.py").write_text(PROGRAMS[2])
+    (tmp_path / "drift.py").write_text(DRIFT)
     drift = runpy.run_path(str(tmp_path / "drift.py"))["Drift"]
     conformance.check(drift(size=20))
 
 
 def test_own_model_has_the_stationary_mean_of_neutral_drift(tmp_path):
-    (tmp_path / "drift.py").write_text(PROGRAMS[2])
+    (tmp_path / "drift.py").write_text(DRIFT)
     drift = runpy.run_path(str(tmp_path / "drift.py"))["Drift"]
     runs = jc.simulate(drift(size=50, mutation=0.05), 200, 2000, record=jc.Record(every=200))
     share = runs.share.isel(step=-1)

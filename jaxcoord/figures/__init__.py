@@ -1,7 +1,7 @@
 """Figures from datasets and closed forms. Matplotlib is imported when one is drawn.
 
 Of datasets: phase diagrams, lines with bands, bars. Of evolutionary games: the simplex of three strategies, gradients
-of selection, invasion diagrams.
+of selection, invasion diagrams. Of tournaments, in `figures.tournament`: scores, wins, payoffs, ecology.
 
 Example:
   >>> import jaxcoord as jc
@@ -9,6 +9,7 @@ Example:
   >>> figure = jc.plot(runs, "results/runs.svg")  # doctest: +SKIP
 """
 
+from jaxcoord.figures import tournament
 from jaxcoord.figures.bars import bars
 from jaxcoord.figures.choose import plot
 from jaxcoord.figures.gradient import gradient, roots
@@ -27,5 +28,6 @@ __all__ = [
     "roots",
     "save",
     "simplex",
+    "tournament",
     "trajectories",
 ]
