@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_identity
 import jax
 import jax.numpy as jnp
 
-import bench_identity
 import jaxcoord as jc
 from jaxcoord import random
 
