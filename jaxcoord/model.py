@@ -301,6 +301,15 @@ def parameters(root: Component | type[Component], prefix: str = "") -> Iterator[
             yield f"{prefix}{name}", meta
 
 
+def parts(root: Component) -> Iterator[Component]:
+    """A component, and every component in its fields."""
+    yield root
+    for field in declared(root):
+        value = getattr(root, field.name)
+        if isinstance(value, Component):
+            yield from parts(value)
+
+
 def resolve(root: Component, name: str) -> str:
     """The full path of a parameter given by its path or by its last part where that is unambiguous.
 

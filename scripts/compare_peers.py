@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 import peers_closed_forms
+import peers_market
 import peers_repeated
 from bench import device_name
 
@@ -112,6 +113,7 @@ GAME_SEED = 5  # ten strategies, of which several last, and one attractor: the s
 
 COMPARISONS: dict[str, Callable[[], dict[str, Any]]] = {
     "alpha-rank": peers_closed_forms.alpha_rank,
+    "clearing": peers_market.clearing,
     "match-fidelity": peers_repeated.match_fidelity,
     "moran": peers_repeated.moran,
     "pairwise-comparison": pairwise_comparison,

@@ -67,6 +67,19 @@ MODELS = {
     "love-and-exploiters": jc.identity.LoveAndExploiters(
         size=6, exploiters=0.2, mimics=0.1, mu=0.1, humour=0.1, consent=0.5, entanglement=0.2, settling=1, rounds=2
     ),
+    "compute-economy": jc.market.ComputeEconomy(size=20, issuers=3),
+    "interbank-contagion": jc.market.InterbankContagion(banks=40, places=20),
+    "herding": jc.market.Herding(traders=60),
+    "wealth-exchange": jc.market.WealthExchange(size=20),
+    "wealth-exchange, in turn": jc.market.WealthExchange(rule="give-in-turn", mean=1, size=20),
+    "wealth-exchange, one by one": jc.market.WealthExchange(rule="give-one-by-one", mean=1, size=20),
+    "credit-exchange": jc.market.CreditExchange(size=20),
+    "double-auction": jc.market.DoubleAuction(quotes=40),
+    "double-auction, zip": jc.market.DoubleAuction(traders="zip", quotes=40),
+    "common-pool": jc.market.CommonPool(audit=0.2, fine=5.0),
+    "renewable-pool": jc.market.RenewablePool(),
+    "leverage-cycle": jc.market.LeverageCycle(),
+    "search-money": jc.market.SearchMoney(third=10),
     "logistic": Logistic(),
 }
 

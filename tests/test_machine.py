@@ -403,7 +403,7 @@ NUMBER = machine(0, lambda count: count > 3, lambda count, own, other: count + 1
         (lambda: dual(build("RandomHunter")), "strategy: registers have no table of states"),
         (lambda: tournament({"one": lambda history: True}), "number 1 is a function; automata and machines play"),
         (lambda: play("TitForTat", NUMBER, 0), "turns = 0: at least 1 round is needed"),
-        (lambda: play("TitForTat", NUMBER, repetitions=0), "repetitions = 0: at least 1 is needed"),
+        (lambda: play("TitForTat", NUMBER, repetitions=0), "repetitions = 0: at least 1 match is needed"),
         (lambda: play("TitForTat", NUMBER, noise=2), "noise = 2: a probability, 0 to 1, is needed"),
         (lambda: play("TitForTta", NUMBER), "unknown strategy 'TitForTta'"),
     ],

@@ -147,7 +147,7 @@ def test_named_strategies_are_listed_with_what_is_known_of_them():
         ({"perception": -0.1}, r"perception = -0\.1: a probability"),
         ({"continuation": 1.0}, r"continuation = 1\.0: at least 0 and below 1"),
         ({"continuation": 0.5, "turns": 9}, "turns and continuation: one of them"),
-        ({"repetitions": 0}, "repetitions = 0: at least 1 is needed"),
+        ({"repetitions": 0}, "repetitions = 0: at least 1 match is needed"),
     ],
 )
 def test_a_wrong_argument_is_refused_in_one_line(arguments, message):

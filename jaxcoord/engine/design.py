@@ -15,6 +15,7 @@ from jaxcoord.errors import ParameterError, nearest
 from jaxcoord.model import Component, Field
 
 MAX_POINTS = 2**31
+CHECKED_POINTS = 4096  # whose models are built before a run, spread evenly over all
 KINDS = ("grid", "zip", "list", "random", "latin", "sobol")
 SAMPLED = ("random", "latin", "sobol")
 
@@ -103,7 +104,24 @@ def make(model: Component, over: Any, kind: str = "grid", samples: int | None = 
     for (name, spec), axis in zip(specs.items(), axes, strict=True):
         field = fields[paths[name]]
         columns.append(Column(short[name], paths[name], field, _checked(model, paths[name], field, spec, name), axis))
-    return Design(dims, shape, tuple(columns))
+    design = Design(dims, shape, tuple(columns))
+    _check_together(model, design)
+    return design
+
+
+def _check_together(model: Component, design: Design) -> None:
+    """Build the models of the points, or of many of them: what a model asks of several values at once is checked then.
+
+    Raises: ParameterError, the model's own.
+    """
+    own = ground.Component.__post_init__
+    if all(type(part).__post_init__ is own for part in ground.parts(model)):
+        return
+    points = np.unique(np.linspace(0, design.points - 1, min(design.points, CHECKED_POINTS)).astype(np.int64))
+    columns = [(column.path, column.at(points, design.shape)) for column in design.columns]
+    for place in range(len(points)):
+        at = {path: values[place] for path, values in columns}
+        ground.replace(model, {path: x.item() if isinstance(x, np.generic) else x for path, x in at.items()})
 
 
 def _by_name(points: Sequence[Any]) -> dict[str, list]:

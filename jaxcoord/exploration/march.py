@@ -40,7 +40,7 @@ def code_change(beliefs: Array, code: Array, reality: Array, p2: Array) -> tuple
     Source: March 1991, p. 74.
     """
     better = (knowledge(beliefs, reality) > knowledge(code, reality))[:, None]
-    votes = jnp.where(better, beliefs, 0).sum(0)
+    votes = jnp.where(better, beliefs, 0).sum(0, dtype=jnp.int32)
     common = jnp.sign(votes)
     return common, jnp.where((common != 0) & (common != code), 1 - (1 - p2) ** jnp.abs(votes), 0.0)
 

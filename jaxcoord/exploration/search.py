@@ -46,6 +46,8 @@ class Searchers(NamedTuple):
     """`[2**N / 32]` uint32: a bit for every solution that some member has ever held."""
     surprise: Array
     """`[]`: the share of members whose solution nobody had held before this step."""
+    resolved: Array
+    """`[]`: the share of members who took a crossing that is better than both its parents."""
     graph: Graph
     """Who sees whom."""
     landscape: Landscape
@@ -105,6 +107,8 @@ class NetworkSearch(Model):
     distinct = observable(doc="different solutions that are held", unit="solutions")
     diversity = observable(doc="share of bits in which two members differ")
     surprise = observable(doc="share of members whose solution nobody held before this step")
+    pretending = observable(doc="share of members who show a pretended solution")
+    resolved = observable(doc="share of members who took a crossing that is better than both its parents")
     explored = observable(doc="different solutions that were ever held", unit="solutions")
 
     def init(self, key: Array) -> Searchers:
@@ -117,7 +121,18 @@ class NetworkSearch(Model):
         none = jnp.zeros(self.size, jnp.int32)
         graph = self.network.make(self.size, parts[2])
         return Searchers(
-            solution, worth, solution, worth, none, none, held, surprise, graph, landscape, global_maximum(landscape)
+            solution,
+            worth,
+            solution,
+            worth,
+            none,
+            none,
+            held,
+            surprise,
+            jnp.zeros_like(surprise),
+            graph,
+            landscape,
+            global_maximum(landscape),
         )
 
     def best_neighbour(self, state: Searchers) -> tuple[Array, Array]:
@@ -173,6 +188,7 @@ class NetworkSearch(Model):
             solution=solution, fitness=worth,
             best=jnp.where(better, solution, state.best), best_fitness=jnp.maximum(worth, state.best_fitness),
             idle=jnp.where(better, 0, state.idle + 1), pretending=pretending, held=held, surprise=surprise,
+            resolved=(mixes & ~pretends & taken).mean(dtype=jnp.float32),
         )  # fmt: skip
 
     def observe(self, state: Searchers) -> dict[str, Array]:
@@ -183,6 +199,8 @@ class NetworkSearch(Model):
             "distinct": distinct(state.solution),
             "diversity": hamming_diversity(state.solution, self.bits),
             "surprise": state.surprise,
+            "pretending": (state.pretending > 0).mean(),
+            "resolved": state.resolved,
             "explored": jax.lax.population_count(state.held).sum(dtype=jnp.int32),
         }
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxcoord.errors import ParameterError, nearest
 
@@ -109,7 +110,8 @@ def _number(name: str, value: Any, most: int, why: str) -> Any:
     # A whole number 0..most, looked at where it is known already.
     if isinstance(value, jax.core.Tracer):
         return value
-    if value != int(value) or not 0 <= value <= most:
+    whole = isinstance(value, int | float | np.number | np.ndarray | jax.Array) and np.ndim(value) == 0
+    if not whole or not 0 <= value <= most or value != int(value):
         raise ParameterError(f"{name} = {value}: a whole number of 0 to {most} is needed, {why}")
     return int(value)
 
@@ -245,7 +247,7 @@ def krum_scores(reports: Any, faults: Any, valid: Any = None) -> Array:
 
     Args: `reports [N]` or `[N, D]`; `faults` f, with N >= 2 f + 3; `valid [N]` bool. n is the number of valid ones; one
       that is not finite is left out and counts as one of the f.
-    Returns: `[N]`, infinite for what is left out.
+    Returns: `[N]`, infinite for what is left out; NaN for all where fewer than 2 f + 3 are valid.
     Raises: ParameterError for more faults than the guarantee covers.
     Source: Blanchard, El Mhamdi, Guerraoui & Stainer 2017.
     """
@@ -259,7 +261,9 @@ def krum_scores(reports: Any, faults: Any, valid: Any = None) -> Array:
     away = ((points[:, None] - points) ** 2).sum(-1)
     others = seen.heard & ~jnp.eye(size, dtype=bool)
     away, rank, others = jax.vmap(ranked)(away, others)
-    return jnp.where(seen.heard, jnp.where(others & (rank < near), away, 0).sum(1), jnp.inf)
+    scores = jnp.where(seen.heard, jnp.where(others & (rank < near), away, 0).sum(1), jnp.inf)
+    enough = seen.heard.sum() + seen.dropped >= 2 * jnp.asarray(faults, jnp.int32) + 3
+    return jnp.where(enough, scores, jnp.nan)
 
 
 def krum(reports: Any, faults: Any, valid: Any = None, nonfinite: str = "drop") -> Array:
@@ -294,8 +298,9 @@ def multi_krum(reports: Any, faults: Any, chosen: Any = None, valid: Any = None,
     better = (scores < scores[:, None]) | ((scores == scores[:, None]) & (index < index[:, None]))
     honest = seen.heard.sum() - jnp.maximum(jnp.asarray(faults, jnp.int32) - seen.dropped, 0)
     best = seen.heard & ((better & seen.heard).sum(1) < (honest if chosen is None else chosen))
+    best = best & ~jnp.isnan(scores)
     points = jnp.where(best.reshape((-1,) + (1,) * (seen.reports.ndim - 1)), seen.reports, 0)
-    return _decided(seen, points.sum(0) / jnp.maximum(best.sum(), 1))
+    return jnp.where(best.any(), _decided(seen, points.sum(0) / jnp.maximum(best.sum(), 1)), jnp.nan)
 
 
 RULES: dict[str, Callable[[Any, Any, Any, str], Array]] = {

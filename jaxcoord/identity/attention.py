@@ -74,8 +74,17 @@ def squared_distances(identity: Array) -> Array:
     return ((each[:, :, None] - each[:, None, :]) ** 2).sum(0)
 
 
+def rounding(opinions: Array) -> Array:
+    """`[N]`: by how much rounding may put each out of a closed ball: 0.8 - 0.6 is above 0.2 in any binary precision.
+
+    Args: `opinions [N]` or `[N, D]`; one that is not finite counts as 0.
+    """
+    size = jnp.where(jnp.isfinite(opinions), jnp.abs(opinions), 0)
+    return (size if opinions.ndim == 1 else size.max(1)) * (2 * float(jnp.finfo(opinions.dtype).eps))
+
+
 def accepts(identity: Array, radius: Any, consent: bool = False) -> Array:
-    """Who takes whom for its like: |x_i - x_j| <= radius_i, a closed ball, oneself always.
+    """Who takes whom for its like: |x_i - x_j| <= radius_i, a ball closed up to rounding, oneself always.
 
     Args:
       identity: `[N, D]`.
@@ -85,7 +94,9 @@ def accepts(identity: Array, radius: Any, consent: bool = False) -> Array:
     """
     radius = jnp.broadcast_to(radius, identity.shape[:1])
     reach = jnp.minimum(radius[:, None], radius[None]) if consent else radius[:, None]
-    return (distances(identity) <= reach) | jnp.eye(len(identity), dtype=bool)
+    slack = rounding(identity)
+    near = distances(identity) <= reach + (slack[:, None] + slack)
+    return near | jnp.eye(len(identity), dtype=bool)
 
 
 def confidence_attention(identity: Array, radius: Any, consent: bool = False, heard: Array | None = None) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxcoord import random
 from jaxcoord.errors import ParameterError
+from jaxcoord.identity.attention import rounding
 from jaxcoord.model import Model, observable, param, static
 
 Array = jax.Array
@@ -41,24 +42,18 @@ def _each(function: Callable[..., Any], *rows: Array) -> Any:
     return jax.lax.map(lambda row: function(*row), rows)
 
 
-def _rounding(opinions: Array) -> Array:
-    # 0.8 - 0.6 is above 0.2 in any binary precision. The ball is closed, so what rounding adds is within.
-    size = jnp.where(jnp.isfinite(opinions), jnp.abs(opinions), 0)
-    return (size if opinions.ndim == 1 else size.max(1)) * (2 * float(jnp.finfo(opinions.dtype).eps))
-
-
 def _with_confidants(opinions: Array, epsilon: Any, consent: bool, function: Callable[[Array, Array], Array]) -> Array:
     """A function of `[N]` bool, whom an agent listens to, and of their number, for every agent."""
     size = len(opinions)
-    epsilon, rounding, index = _confidence(epsilon, size), _rounding(opinions), jnp.arange(size)
+    epsilon, slack, index = _confidence(epsilon, size), rounding(opinions), jnp.arange(size)
 
     def one(i, own, confidence, rounded):
         limit = jnp.minimum(confidence, epsilon) if consent else confidence
         away = jnp.abs(opinions - own) if opinions.ndim == 1 else jnp.sqrt(((opinions - own) ** 2).sum(1))
-        near = (away <= limit + (rounded + rounding)) | (index == i)
+        near = (away <= limit + (rounded + slack)) | (index == i)
         return function(near, near.sum(dtype=opinions.dtype))
 
-    return _each(one, index, opinions, jnp.broadcast_to(epsilon, (size,)), rounding)
+    return _each(one, index, opinions, jnp.broadcast_to(epsilon, (size,)), slack)
 
 
 def confidence_weights(opinions: Any, epsilon: Any, consent: bool = False) -> Array:
@@ -106,15 +101,22 @@ def deffuant_meetings(opinions: Any, pairs: Any, epsilon: Any, mu: Any, consent:
     if opinions.ndim != 1:
         raise ParameterError(f"opinions: shape {opinions.shape}; [N] is needed")
     epsilon = jnp.broadcast_to(_confidence(epsilon, len(opinions)), opinions.shape)
+    if not isinstance(mu, jax.core.Tracer) and not 0 <= mu <= 0.5:
+        raise ParameterError(f"mu = {mu}: 0 to 1/2 is needed")
+    pairs = jnp.asarray(pairs, jnp.int32)
+    if not isinstance(pairs, jax.core.Tracer):
+        wrong = np.asarray(pairs)[(np.asarray(pairs) < 0) | (np.asarray(pairs) >= len(opinions))]
+        if wrong.size:
+            raise ParameterError(f"pairs: agent {wrong.flat[0]}; allowed: 0 to {len(opinions) - 1}")
 
     def meet(opinions, pair):
         values, limit = opinions[pair], epsilon[pair]
         limit = jnp.broadcast_to(limit.min(), limit.shape) if consent else limit
         gap = values[::-1] - values
-        listens = jnp.abs(gap) <= limit + _rounding(values).sum()
+        listens = jnp.abs(gap) <= limit + rounding(values).sum()
         return opinions.at[pair].add(jnp.where(listens, mu * gap, 0)), None
 
-    return jax.lax.scan(meet, opinions, jnp.asarray(pairs, jnp.int32))[0]
+    return jax.lax.scan(meet, opinions, pairs)[0]
 
 
 def random_pairs(key: Array, size: int, meetings: int) -> Array:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord import random
+from jaxcoord.errors import ParameterError
 from jaxcoord.model import Model, component, observable, static
 from jaxcoord.networks.graph import Graph
 from jaxcoord.networks.kinds import Lattice, Network
@@ -25,20 +26,25 @@ class Cultures(NamedTuple):
     """Who is next to whom."""
 
 
+def _shared(traits: Array, graph: Graph) -> Array:
+    # A count: whether two are alike in everything must not hang on how a share is rounded.
+    return (traits[graph.neighbours] == traits[:, None]).sum(2, dtype=jnp.int32)
+
+
 def similarity(traits: Array, graph: Graph) -> Array:
     """`[n, K]`: the share of features in which each neighbour of a site has its trait; 1 in an empty place."""
-    return (traits[graph.neighbours] == traits[:, None]).mean(2)
+    return _shared(traits, graph) / jnp.float32(traits.shape[1])
 
 
 def active_bonds(traits: Array, graph: Graph) -> Array:
     """`[]` int32: bonds whose ends are alike in some features and differ in others; the process stops at none."""
-    alike = similarity(traits, graph)
-    return (graph.valid & (alike > 0) & (alike < 1)).sum(dtype=jnp.int32) // 2
+    shared = _shared(traits, graph)
+    return (graph.valid & (shared > 0) & (shared < traits.shape[1])).sum(dtype=jnp.int32) // 2
 
 
 def regions(traits: Array, graph: Graph) -> Array:
     """`[]` int32: connected groups of sites with the same culture."""
-    same = graph.valid & (similarity(traits, graph) == 1)
+    same = graph.valid & (_shared(traits, graph) == traits.shape[1])
     names = components(graph._replace(valid=same))
     return (names == jnp.arange(len(names))).sum(dtype=jnp.int32)
 
@@ -54,6 +60,8 @@ def disseminate(traits: Array, graph: Graph, key: Array, events: int) -> Array:
     Source: Axelrod 1997, p. 208.
     """
     sites, features = traits.shape
+    if not graph.neighbours.shape[1]:
+        raise ParameterError("network: nobody has a neighbour; a culture spreads between neighbours")
     degree = graph.valid.sum(1, dtype=jnp.uint32)
     seed = random.seeds(key)
     row = jnp.arange(features + 3, dtype=jnp.uint32)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord import random
+from jaxcoord.errors import ParameterError
 from jaxcoord.identity import care as caring
 from jaxcoord.identity import measures
 from jaxcoord.identity.attention import masked, squared_distances
@@ -115,6 +116,12 @@ class LoveAndExploiters(Model):
     diversity = observable(doc="mean squared distance of identities to their mean", unit="identity^2")
     mutual_ties = observable(doc="share of ties between agents that both accept")
     pretending = observable(doc="share of agents who play the exploiter")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if isinstance(self.exploiters, float) and isinstance(self.mimics, float) and self.exploiters + self.mimics > 1:
+            raise ParameterError(f"love-and-exploiters.mimics = {self.mimics}: more than the exploiters leave, "
+                                 f"{1 - self.exploiters:g}")  # fmt: skip
 
     def init(self, key: Array) -> Lovers:
         """Cores drawn, kinds given by number, identities settled; nobody pretends."""

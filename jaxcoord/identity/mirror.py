@@ -80,7 +80,17 @@ def folded(terms: Array) -> Array:
 
 
 def blend(core: Array, stubbornness: Any, mirrored: Array) -> Array:
-    """theta core + (1 - theta) mirrored, `[N, D]`. Args: `stubbornness [N]` or a number; the others `[N, D]`."""
+    """theta core + (1 - theta) mirrored, `[N, D]`.
+
+    Args: `stubbornness [N]` or a number, 0 to 1; the others `[N, D]`.
+    Raises: ParameterError for another shape or a stubbornness out of range.
+    """
+    if core.ndim != 2:
+        raise ParameterError(f"core: shape {core.shape}; [N, D] is needed, for one dimension [N, 1]")
+    if not isinstance(stubbornness, jax.core.Tracer):
+        wrong = [x for x in np.ravel(stubbornness).tolist() if not 0 <= x <= 1]
+        if wrong:
+            raise ParameterError(f"stubbornness = {wrong[0]}: 0 to 1 is needed")
     theta = jnp.broadcast_to(stubbornness, core.shape[:1])[:, None]
     return theta * core + (1 - theta) * mirrored
 

@@ -233,10 +233,12 @@ def altafini_step(opinions: Any, weights: Any, signs: Any) -> Array:
     """Everybody moves towards friends and away from foes: x_i <- sum_j w_ij s_ij x_j.
 
     Args: `opinions [N]` or `[N, D]`; `weights [N, N]`, row-stochastic; `signs [N, N]`, +1 for a friend, -1 for a foe.
-    Raises: ParameterError as `degroot_step`.
+    Raises: ParameterError as `degroot_step`, and for signs other than +1 and -1.
     Source: Altafini 2013, in discrete time.
     """
     weights = checked_weights(weights)
+    if _seen(signs) and (np.shape(signs) != weights.shape or not np.isin(np.asarray(signs), (-1, 1)).all()):
+        raise ParameterError(f"signs: {weights.shape} of -1 and +1 are needed, one for each weight")
     return (weights * jnp.asarray(signs)) @ checked_opinions(opinions, len(weights))
 
 
@@ -268,13 +270,17 @@ def signed_consensus(opinions: Any, weights: Any, signs: Any) -> Array:
 
     Args: as `altafini_step`, concrete; somebody must listen to itself, as a friend, and all lead to each other.
     Returns: `[N]` or `[N, D]`.
-    Raises: ParameterError as `consensus_value`.
+    Raises: ParameterError as `consensus_value`, or where opinions go on for ever without balance.
     Source: Altafini 2013, theorems 1 and 2.
     """
     weights = checked_weights(weights)
     opinions = checked_opinions(opinions, len(weights))
     side = camps(weights, signs)
     if side is None:
+        radius = np.abs(np.linalg.eigvals(np.asarray(weights, float) * np.asarray(signs))).max()
+        if radius > 1 - 1e-9:
+            raise ParameterError("signs: some opinions neither settle nor fade; all must lead to each other, and one "
+                                 "must listen to itself, as a friend")  # fmt: skip
         return jnp.zeros_like(opinions)
     gauge = _rows(jnp.asarray(side, opinions.dtype), opinions)
     return gauge * consensus_value(gauge * opinions, weights)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcoord.errors import ParameterError
 from jaxcoord.identity import attention, measures, mirror
 from jaxcoord.model import Model, component, observable, param, static
 from jaxcoord.networks.graph import Graph, to_dense
@@ -68,6 +69,13 @@ class MutualRedefinition(Model):
     authenticity = observable(
         doc="mean of 1 - r / (r + s), r the distance to one's core, s that of cores to their mean"
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.captors >= self.size:
+            raise ParameterError(f"captors = {self.captors}: fewer than the {self.size} agents")
+        if not self.misread and isinstance(self.noise, float) and self.noise > 0:
+            raise ParameterError(f"noise = {self.noise}: nothing is misread unless misread = true")
 
     def init(self, key: Array) -> Identities:
         """Everybody is its core, and known as such."""
@@ -161,6 +169,11 @@ class NetworkRedefinition(Model):
     authenticity = observable(
         doc="mean of 1 - r / (r + s), r the distance to one's core, s that of cores to their mean"
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.captors >= self.size:
+            raise ParameterError(f"captors = {self.captors}: fewer than the {self.size} agents")
 
     def init(self, key: Array) -> Crowd:
         """Everybody is its core."""

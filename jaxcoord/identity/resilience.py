@@ -30,6 +30,8 @@ def moderate_mean(own: Any, heard: Any, valid: Any, faults: Any) -> Array:
     Source: LeBlanc, Zhang, Koutsoukos & Sundaram 2013, eq. 2, with equal weights.
     """
     own, heard = jnp.asarray(own, float), jnp.asarray(heard, float)
+    if not isinstance(faults, jax.core.Tracer) and (faults != int(faults) or faults < 0):
+        raise ParameterError(f"faults = {faults}: a whole number of at least 0 is needed")
     valid = valid & ~jnp.isnan(heard)
     below = jnp.minimum((valid & (heard < own)).sum(dtype=jnp.int32), faults)
     above = jnp.minimum((valid & (heard > own)).sum(dtype=jnp.int32), faults)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.networks.graph import Graph, to_dense
 
 LARGEST = 12
 
@@ -33,11 +34,11 @@ class Attack(NamedTuple):
 
 
 def checked_adjacency(adjacency: Any, most: int = LARGEST) -> np.ndarray:
-    """`[N, N]` bool, row i true where i hears j, without the diagonal.
+    """`[N, N]` bool, row i true where i hears j, without the diagonal; of a matrix or a `networks.Graph`.
 
     Raises: ParameterError where it is not square or has more than `most` nodes.
     """
-    adjacency = np.array(adjacency, bool)
+    adjacency = np.array(to_dense(adjacency) if isinstance(adjacency, Graph) else adjacency, bool)
     if adjacency.ndim != 2 or adjacency.shape[0] != adjacency.shape[1] or not adjacency.size:
         raise ParameterError(f"adjacency: shape {adjacency.shape}; a square matrix [N, N] is needed")
     if len(adjacency) > most:

@@ -66,7 +66,7 @@ def settled_power(centrality: Any) -> Array:
     y (1 - y) = c u (1 - u) / c_max. Of a star's centre, with c = 1/2, it is 1: autocracy, which the dynamics reach only
     as slowly as 1/t.
 
-    Args: `centrality [N]`, c, N at least 2, positive and summing to one, none above 1/2.
+    Args: `centrality [N]`, c, N at least 3, positive and summing to one, none above 1/2.
     Returns: `[N]`.
     Source: Jia, MirTabatabaei, Friedkin & Bullo 2015, theorem 4.1.
     """
@@ -74,9 +74,9 @@ def settled_power(centrality: Any) -> Array:
     size = centrality.shape[0]
     if not isinstance(centrality, jax.core.Tracer):
         values = np.asarray(centrality)
-        if size < 2 or not (values > 0).all() or abs(values.sum() - 1) > 1e-5 or values.max() > 0.5 + 1e-5:
+        if size < 3 or not (values > 0).all() or abs(values.sum() - 1) > 1e-5 or values.max() > 0.5 + 1e-5:
             raise ParameterError(
-                f"centrality: {values.tolist()}; two or more shares above 0, of at most 1/2, are needed"
+                f"centrality: {values.tolist()}; three or more shares above 0, of at most 1/2, are needed"
             )
     top = jnp.arange(size) == jnp.argmax(centrality)
     ratio = centrality / centrality.max()

@@ -7,6 +7,7 @@ N - 1, `width` sets the places for neighbours: what finds none is left out on th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -106,6 +107,11 @@ def random_regular_graph(key: Array, nodes: int, degree: int) -> Graph:
         return from_dense(~taken, degree)
     if not degree:
         return listed(jnp.zeros((nodes, 0), jnp.int32))
+    return _paired(key, nodes, degree)
+
+
+@partial(jax.jit, static_argnames=("nodes", "degree"))
+def _paired(key: Array, nodes: int, degree: int) -> Graph:
     ends = nodes * degree
     few = min(ends, 64 + 4 * degree**2)  # exchanges tried in a round: a pairing has some degree**2 / 4 bad edges
     # One sort of 32-bit words: where two of ten million are equal, their order is not random, which no one can tell.
@@ -116,8 +122,14 @@ def random_regular_graph(key: Array, nodes: int, degree: int) -> Graph:
     def faulty(mate):
         # Ends whose edge is a loop, or goes where an earlier place of the same node goes already.
         near = (mate // degree).reshape(nodes, degree)
-        seen = [(near[:, :s] == near[:, s, None]).any(1) for s in range(1, degree)]
-        again = jnp.stack([jnp.zeros(nodes, bool), *seen], 1)
+        place = jnp.arange(degree)
+
+        def compare(s, again):
+            own = jax.lax.dynamic_slice_in_dim(near, s, 1, 1)
+            twice = ((near == own) & (place < s)).any(1)
+            return again | (twice[:, None] & (place == s))
+
+        again = jax.lax.fori_loop(1, degree, compare, jnp.zeros((nodes, degree), bool))
         return (again | (near == jnp.arange(nodes)[:, None])).ravel()
 
     def next_to(mate, a, b):

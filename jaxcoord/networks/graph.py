@@ -168,6 +168,13 @@ def to_networkx(graph: Graph, directed: bool = False) -> Any:
     return made
 
 
+def _valued(graph: Graph, values: Any) -> Array:
+    values = jnp.asarray(values)
+    if values.shape[:1] != (len(graph.neighbours),):
+        raise ParameterError(f"values: shape {values.shape}; [{len(graph.neighbours)}, ...], one for each node")
+    return values
+
+
 def _spread(mask: Array, values: Array) -> Array:
     return mask.reshape(mask.shape + (1,) * (values.ndim - 1))
 
@@ -176,8 +183,9 @@ def neighbour_sum(graph: Graph, values: Array) -> Array:
     """The sum over each node's neighbours, in O(N K D) operations and O(N D) memory.
 
     Args: `values [N, ...]`. Returns: `[N, ...]`; 0 for a node without neighbours.
+    Raises: ParameterError where there is not a value for each node.
     """
-    values = jnp.asarray(values)
+    values = _valued(graph, values)
     return jnp.where(_spread(graph.valid, values), values[graph.neighbours], 0).sum(1)
 
 
@@ -186,8 +194,9 @@ def neighbour_mean(graph: Graph, values: Array, itself: bool = False) -> Array:
 
     Args: `values [N, ...]`; `itself`: whether a node counts among its own neighbours.
     Returns: `[N, ...]`; a node without neighbours keeps its own value.
+    Raises: as `neighbour_sum`.
     """
-    values = jnp.asarray(values)
+    values = _valued(graph, values)
     count = _spread(graph.valid.sum(1), values)
     total = neighbour_sum(graph, values)
     if itself:
@@ -200,6 +209,7 @@ def neighbour_max(graph: Graph, values: Array) -> tuple[Array, Array]:
 
     Args: `values [N]`. Returns: `[N]` values, minus infinity without neighbours, and `[N]` int32 nodes.
     """
+    values = _valued(graph, values)
     if not graph.neighbours.shape[1]:
         return jnp.full(len(values), -jnp.inf), jnp.arange(len(values), dtype=jnp.int32)
     seen = jnp.where(graph.valid, values[graph.neighbours], -jnp.inf)

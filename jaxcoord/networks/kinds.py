@@ -5,6 +5,7 @@ jc.sweep(NetworkSearch(network=WattsStrogatz(degree=4)), {"network.rewiring": [0
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import jax
@@ -133,14 +134,14 @@ class StochasticBlock(RandomNetwork):
 
 
 class Edges(Network):
-    """A network given edge by edge; of a Graph or a NetworkX graph: `Edges(graph.to_edges(...).tolist())`."""
+    """A network given edge by edge; of a Graph or a NetworkX graph: `Edges(jc.networks.to_edges(graph).tolist())`."""
 
     edges: Any = static(((0, 1),), doc="pairs of nodes, numbered from 0")
 
     def __post_init__(self):
         super().__post_init__()
         try:
-            pairs = tuple((int(a), int(b)) for a, b in self.edges)
+            pairs = tuple((operator.index(a), operator.index(b)) for a, b in self.edges)
         except (TypeError, ValueError):
             raise ParameterError(f"edges.edges = {self.edges!r}: a list of pairs of nodes is needed") from None
         object.__setattr__(self, "edges", pairs)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxcoord.networks.graph import LARGEST, Graph
+from jaxcoord.networks.graph import LARGEST, Graph, to_dense
 
 Array = jax.Array
 BLOCK = 1 << 22  # comparisons of neighbours made at once
+DENSE = 2048  # nodes up to which a matrix is the faster way to count triangles
 
 
 def degree(graph: Graph) -> Array:
@@ -26,7 +27,8 @@ def degree_distribution(graph: Graph) -> Array:
 def clustering(graph: Graph) -> Array:
     """The share of pairs of a node's neighbours that are joined themselves.
 
-    Every pair of entries in every neighbour's list is compared, O(N K^3), a block of nodes at a time.
+    By a product of matrices for up to 2,048 nodes; beyond, every pair of entries in every neighbour's list is compared,
+    O(N K^3), a block of nodes at a time.
 
     Returns: `[N]`; 0 for a node with fewer than two neighbours.
     Source: Watts & Strogatz 1998.
@@ -40,12 +42,16 @@ def clustering(graph: Graph) -> Array:
 
     if not width:
         return jnp.zeros(nodes)
-    block = max(1, min(nodes, BLOCK // width**3))
-    found = jax.lax.map(triangles, jnp.arange(nodes), batch_size=block)
+    if nodes <= DENSE:
+        matrix = to_dense(graph).astype(jnp.float32)
+        found = (matrix @ matrix * matrix).sum(1)
+    else:
+        found = jax.lax.map(triangles, jnp.arange(nodes), batch_size=max(1, min(nodes, BLOCK // width**3)))
     pairs = degree(graph) * (degree(graph) - 1.0)
     return jnp.where(pairs > 0, found / jnp.maximum(pairs, 1.0), 0.0)
 
 
+@jax.jit
 def components(graph: Graph) -> Array:
     """The connected component of each node, named by its smallest node; edges without direction.
 
@@ -67,7 +73,7 @@ def components(graph: Graph) -> Array:
 
 
 def is_connected(graph: Graph) -> Array:
-    """`[]` bool: whether every node can be reached from every other."""
+    """`[]` bool: whether every node can be reached from every other, along edges without direction."""
     return (components(graph) == 0).all()
 
 

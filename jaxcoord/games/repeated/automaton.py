@@ -37,7 +37,11 @@ def automaton(cooperate: Any, after: Any) -> Automaton:
     Args: `cooperate [Q]`, probabilities; `after [Q, 4]`, next states after CC, CD, DC, DD, one's own move first.
     Raises: ParameterError where a probability is none, or a next state does not exist.
     """
-    cooperate, after = np.asarray(cooperate, float), np.asarray(after)
+    try:
+        cooperate, after = np.asarray(cooperate, float), np.asarray(after, float)
+    except (TypeError, ValueError):
+        raise ParameterError("automaton: tables of numbers are needed, cooperate [Q] and after [Q, 4], each row with "
+                             "the next states after CC, CD, DC and DD") from None  # fmt: skip
     if cooperate.ndim != 1 or not len(cooperate):
         raise ParameterError(f"cooperate: shape {cooperate.shape}; [Q] is needed, a probability for each state")
     wrong = ~((cooperate >= 0) & (cooperate <= 1))
@@ -46,7 +50,7 @@ def automaton(cooperate: Any, after: Any) -> Automaton:
         raise ParameterError(f"cooperate[{state}] = {cooperate[state]:g}: a probability, 0 to 1, is needed")
     if after.shape != (len(cooperate), 4):
         raise ParameterError(f"after: shape {after.shape}; {(len(cooperate), 4)} is needed, next states by outcome")
-    missing = (after != after.astype(int)) | (after < 0) | (after >= len(cooperate))
+    missing = ~((after == np.floor(after)) & (after >= 0) & (after < len(cooperate)))
     if missing.any():
         state, outcome = (int(i) for i in np.argwhere(missing)[0])
         raise ParameterError(

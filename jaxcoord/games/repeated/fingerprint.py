@@ -6,6 +6,7 @@ Against each opponent the product chain is solved, so there is no sampling error
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import jax
@@ -83,8 +84,8 @@ def transitive_fingerprint(
       cooperate, or its number among the automata; turns are counted from 1.
     Source: Harper et al. 2017, whose fingerprints average simulated matches.
     """
-    if isinstance(opponents, int) or not any(isinstance(one, Automaton) for one in opponents):
-        chances = _points(opponents)  # type: ignore[arg-type]
+    if isinstance(opponents, int | Integral) or not any(isinstance(one, Automaton) for one in opponents):
+        chances = _points(opponents)
         row, others = chances, [automaton([chance], [[0] * 4]) for chance in chances.tolist()]
     else:
         others = list(opponents)  # type: ignore[arg-type]
@@ -96,9 +97,9 @@ def transitive_fingerprint(
     return xarray.DataArray(cooperates, {"opponent": row, "turn": np.arange(1, turns + 1)}, name="cooperation")
 
 
-def _points(points: int | Sequence[float]) -> np.ndarray:
-    if isinstance(points, int):
-        if points < 2:
-            raise ParameterError(f"points = {points}: at least 2, from 0 to 1, are needed")
-        return np.linspace(0, 1, points)
-    return np.asarray(points, float)
+def _points(points: Any) -> np.ndarray:
+    if not isinstance(points, Integral):
+        return np.asarray(points, float)
+    if points < 2:
+        raise ParameterError(f"points = {points}: at least 2, from 0 to 1, are needed")
+    return np.linspace(0, 1, int(points))

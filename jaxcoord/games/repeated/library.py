@@ -7,7 +7,7 @@ import importlib
 import inspect
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxcoord.errors import ParameterError, nearest
 from jaxcoord.games.repeated.automaton import Automaton
@@ -33,6 +33,17 @@ class Payoffs(NamedTuple):
 
 
 STANDARD = Payoffs()
+
+
+def checked_payoffs(game: Any) -> Payoffs:
+    """R, S, T, P as `Payoffs`. Raises: ParameterError unless they are four finite numbers."""
+    try:
+        payoffs = Payoffs(*(float(payoff) for payoff in game))
+    except (TypeError, ValueError):
+        payoffs = None
+    if payoffs is None or not all(math.isfinite(payoff) for payoff in payoffs):
+        raise ParameterError(f"game = {game!r}: four numbers are needed, R, S, T and P of a round")
+    return payoffs
 
 
 class Strategy(NamedTuple):
@@ -97,8 +108,10 @@ def build(name: str, turns: int = 200, told: bool = False, game: Payoffs = STAND
       turns: how many rounds it must serve.
       told: whether players know how many rounds there are.
       game: payoffs of a round, which a few strategies look at.
-    Raises: ParameterError where the name is unknown.
+    Raises: ParameterError where the name is unknown, or turns are below 1.
     """
+    if turns != int(turns) or turns < 1:
+        raise ParameterError(f"turns = {turns}: at least 1 round is needed")
     function = find_strategy(name).build
     given = {"horizon": turns, "length": turns if told else None, "game": game}
     asked = inspect.signature(function).parameters

@@ -16,9 +16,9 @@ import numpy as np
 from jaxcoord import random
 from jaxcoord.errors import ParameterError
 from jaxcoord.games.repeated.automaton import Automaton
-from jaxcoord.games.repeated.library import STANDARD, Payoffs, build
+from jaxcoord.games.repeated.library import STANDARD, Payoffs, build, checked_payoffs
 from jaxcoord.games.repeated.machine import Machine
-from jaxcoord.games.repeated.play import Moves, Tables, checked_turns, matches, stack, unpack
+from jaxcoord.games.repeated.play import Moves, Tables, checked_turns, matches, stack, unpack, whole
 
 Array = jax.Array
 Player = Automaton | Machine
@@ -161,8 +161,7 @@ def play(
     for name, value in (("noise", noise), ("perception", perception)):
         if not 0 <= value <= 1:
             raise ParameterError(f"{name} = {value}: a probability, 0 to 1, is needed")
-    if repetitions != int(repetitions) or repetitions < 1:
-        raise ParameterError(f"repetitions = {repetitions}: at least 1 is needed")
+    repetitions, game = whole("repetitions", repetitions, "match"), checked_payoffs(game)
     players = [build(player, turns, told, game) if isinstance(player, str) else player for player in (one, other)]
     met = field(players)
     chance = noise > 0 or perception > 0 or any(player.stochastic for player in players)

@@ -114,6 +114,11 @@ def _chain(strategies: Sequence[GroupAutomaton], compositions: np.ndarray, preci
     )
 
 
+def _check_noise(noise: Any) -> None:
+    if not isinstance(noise, jax.core.Tracer) and not 0 <= noise <= 1:
+        raise ParameterError(f"noise = {noise}: a probability, 0 to 1, is needed")
+
+
 def group_payoffs(
     strategies: Sequence[GroupAutomaton], compositions: Any, payoffs: Any,
     *, rounds: int | None = None, continuation: Any = None, noise: Any = 0.0,
@@ -134,10 +139,19 @@ def group_payoffs(
     """
     if (rounds is None) == (continuation is None):
         raise ParameterError("group_payoffs: rounds or continuation is needed, one of the two")
+    if not len(strategies):
+        raise ParameterError("strategies: none; at least one is needed")
     compositions = np.asarray(compositions, np.int64)
     group = strategies[0].after.shape[2]
-    if (compositions.sum(1) != group).any():
-        raise ParameterError(f"compositions: every row must sum to the group, {group}")
+    if compositions.ndim != 2 or compositions.shape[1] != len(strategies):
+        raise ParameterError(f"compositions: shape {compositions.shape}; [M, {len(strategies)}], a column a strategy")
+    if (compositions.sum(1) != group).any() or (compositions < 0).any():
+        raise ParameterError(f"compositions: every row must be numbers of players that sum to the group, {group}")
+    if jnp.shape(payoffs) != (2, group):
+        raise ParameterError(f"payoffs: shape {jnp.shape(payoffs)}; {(2, group)} is needed, as of a group of {group}")
+    if continuation is not None and not isinstance(continuation, jax.core.Tracer) and not 0 <= continuation < 1:
+        raise ParameterError(f"continuation = {continuation}: a probability below 1 is needed")
+    _check_noise(noise)
     rounds = None if rounds is None else checked_turns(rounds)
     return _totals(_chain(strategies, compositions), compositions, payoffs, continuation, noise, rounds)
 
@@ -190,6 +204,12 @@ def play_groups(strategies: Sequence[GroupAutomaton], members: Any, rounds: int,
       `noise`, probability that a move is not what was meant.
     Returns: `[M, n, rounds]` bool: who cooperated when.
     """
+    _check_noise(noise)
+    members, group = np.asarray(members), strategies[0].after.shape[2]
+    if members.ndim != 2 or members.shape[1] != group:
+        raise ParameterError(f"members: shape {members.shape}; [M, {group}] is needed, groups of the automata's size")
+    if ((members < 0) | (members >= len(strategies))).any():
+        raise ParameterError(f"members: numbers of strategies, 0 to {len(strategies) - 1}, are needed")
     sizes = [len(one.cooperate) for one in strategies]
     first = np.cumsum([0, *sizes[:-1]])
     chance = jnp.concatenate([jnp.asarray(one.cooperate, float) for one in strategies])

@@ -153,6 +153,12 @@ def _low_bits(number: Array) -> Array:
 
 def checked_turns(turns: int) -> int:
     """A whole number of at least one round. Raises: ParameterError otherwise."""
-    if isinstance(turns, bool) or turns != int(turns) or turns < 1:
-        raise ParameterError(f"turns = {turns}: at least 1 round is needed")
-    return int(turns)
+    return whole("turns", turns, "round")
+
+
+def whole(name: str, value: Any, unit: str) -> int:
+    """A whole number of at least one. Raises: ParameterError otherwise."""
+    number = not isinstance(value, bool | str) and np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
+    if not number or not np.isfinite(value) or value != int(value) or value < 1:
+        raise ParameterError(f"{name} = {value!r}: at least 1 {unit} is needed, a whole number")
+    return int(value)

@@ -19,9 +19,9 @@ import numpy as np
 from jaxcoord import random
 from jaxcoord.errors import ParameterError
 from jaxcoord.games.repeated.automaton import OUTCOMES
-from jaxcoord.games.repeated.library import STANDARD, Payoffs, build
+from jaxcoord.games.repeated.library import STANDARD, Payoffs, build, checked_payoffs
 from jaxcoord.games.repeated.meet import Field, Player, field, mixed_matches
-from jaxcoord.games.repeated.play import Counts, checked_turns, count, matches
+from jaxcoord.games.repeated.play import Counts, checked_turns, count, matches, whole
 from jaxcoord.progress import Progress
 
 BLOCK = 16_384  # matches in one call: what a core keeps in its cache
@@ -43,7 +43,7 @@ def tournament(
     """Everybody plays everybody, itself included, in a repeated prisoner's dilemma.
 
     Args:
-      players: names of `strategies()`, or a name for each automaton or machine.
+      players: names of `strategies()`; or a mapping from names of one's own to automata, machines, or such names.
       turns: rounds of a match, 200 by default; or else
       continuation: probability that another round follows, below 1: every match has a length of its own.
       repetitions: matches of each pair.
@@ -51,7 +51,8 @@ def tournament(
       perception: probability that a player sees the other's move wrong.
       game: payoffs of a round.
       told: whether players know how many turns there are.
-      seed: of all chance. A match depends on the seed, its two places in `players` and its repetition.
+      seed: of all chance. A match depends on the seed, the number of players, its two places among them and its
+        repetition.
       progress: whether to draw a bar; by default on a terminal.
     Returns: an `xarray.Dataset`:
       `payoff`, `cooperation` `[player, opponent]`, means per round;
@@ -75,8 +76,9 @@ def tournament(
             raise ParameterError(f"{name} = {value}: a probability, 0 to 1, is needed")
     if turns is not None and continuation is not None:
         raise ParameterError("turns and continuation: one of them says how long a match is")
-    if repetitions != int(repetitions) or repetitions < 1:
-        raise ParameterError(f"repetitions = {repetitions}: at least 1 is needed")
+    repetitions, game = whole("repetitions", repetitions, "match"), checked_payoffs(game)
+    if seed != int(seed) or not 0 <= seed < 2**32:
+        raise ParameterError(f"seed = {seed}: a whole number, 0 to {2**32 - 1}, is needed")
     if continuation is None:
         longest = checked_turns(200 if turns is None else turns)
         lengths = None
@@ -124,7 +126,7 @@ def _named(players: Any, turns: int, told: bool, game: Payoffs) -> dict[str, Pla
     if not players:
         raise ParameterError("players: at least one is needed")
     if isinstance(players, Mapping):
-        return dict(players)
+        return {name: build(one, turns, told, game) if isinstance(one, str) else one for name, one in players.items()}
     if isinstance(players, str):
         raise ParameterError(f"players = {players!r}: a list of names is needed")
     if len(set(players)) < len(players):
@@ -280,9 +282,15 @@ def ecology(payoff: Any, generations: int, start: Any = None) -> np.ndarray:
     Source: Axelrod 1980b; Axelrod & Hamilton 1981.
     """
     payoff = np.asarray(payoff, float)
+    if payoff.ndim != 2 or payoff.shape[0] != payoff.shape[1] or not payoff.size or not np.isfinite(payoff).all():
+        raise ParameterError(f"payoff: shape {payoff.shape}; finite numbers [S, S] are needed")
+    if generations != int(generations) or generations < 0:
+        raise ParameterError(f"generations = {generations}: a whole number of at least 0 is needed")
     if (payoff < 0).any():
         raise ParameterError(f"payoff: {payoff.min():g} is negative; shares grow by a factor, add a constant")
     shares = np.full(len(payoff), 1 / len(payoff)) if start is None else np.asarray(start, float)
+    if shares.shape != (len(payoff),):
+        raise ParameterError(f"start: shape {shares.shape}; [{len(payoff)}] is needed, a share for each strategy")
     if not np.isclose(shares.sum(), 1) or (shares < 0).any():
         raise ParameterError(f"start: sums to {shares.sum():g}; shares that sum to one are needed")
     history = [shares]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxcoord.errors import ParameterError
-from jaxcoord.games.repeated.library import STANDARD, Payoffs
+from jaxcoord.games.repeated.library import STANDARD, Payoffs, checked_payoffs
 
 _REPEAT = np.array([1.0, 1.0, 0.0, 0.0])
 
@@ -45,7 +45,7 @@ def largest_phi(slope: float, baseline: float, game: Payoffs = STANDARD) -> floa
     if slope < 1 and not p <= baseline <= r:
         raise ParameterError(f"baseline = {baseline:g}: between P = {p:g} and R = {r:g} is needed")
     if line[1] > 0 or line[2] < 0:
-        s, t = game.sucker, game.temptation
+        _, s, t, _ = game
         low, high = baseline - s, t - baseline
         raise ParameterError(
             f"slope = {slope:g}: at least {-min(low / high, high / low):g} is needed with baseline {baseline:g}"
@@ -81,7 +81,7 @@ def extortionate(factor: float, phi: float | None = None, game: Payoffs = STANDA
     Returns, raises: as there.
     Source: Press & Dyson 2012, eq. 12.
     """
-    return zero_determinant(1 / _factor(factor), game.punishment, phi, game)
+    return zero_determinant(1 / _factor(factor), checked_payoffs(game).punishment, phi, game)
 
 
 def generous(factor: float, phi: float | None = None, game: Payoffs = STANDARD) -> np.ndarray:
@@ -91,7 +91,7 @@ def generous(factor: float, phi: float | None = None, game: Payoffs = STANDARD) 
     Returns, raises: as there.
     Source: Stewart & Plotkin 2013.
     """
-    return zero_determinant(1 / _factor(factor), game.reward, phi, game)
+    return zero_determinant(1 / _factor(factor), checked_payoffs(game).reward, phi, game)
 
 
 def _factor(factor: float) -> float:

@@ -67,6 +67,8 @@ def discounted_values(theta1: Array, theta2: Array, payoffs: Any, gamma: Any) ->
     Returns: `[2]`, in units of payoff.
     Source: Foerster et al. 2018, appendix A.
     """
+    if not isinstance(gamma, jax.core.Tracer) and not 0 <= gamma < 1:
+        raise ParameterError(f"gamma = {gamma}: at least 0 and below 1 is needed")
     chances = outcome_probabilities(theta1, theta2)
     occupation = _occupation(chances[0], gamma * chances[1:])
     return (jnp.asarray(payoffs, chances.dtype).reshape(2, 4) * occupation).sum(-1)
