@@ -374,3 +374,10 @@ def test_only_those_in_reach_are_rewritten():
     model = ServerRoom(honest=4, rewriting=1.0, reach=0.5, target=30.0)
     end = after(model, room(model, [18.0, 22.0, 20.0, 21.0]), 1)
     np.testing.assert_array_equal(end.core, [30.0, 30.0, 20.0, 21.0])
+
+
+def test_krum_has_no_answer_where_too_few_are_valid():
+    reports, valid = [1e6, 20.0, 21, 22, 5, 5, 5], [True] * 4 + [False] * 3
+    assert np.isnan(aggregation.krum(reports, 2, valid))
+    assert np.isnan(aggregation.multi_krum(reports, 2, None, valid))
+    assert aggregation.krum(reports[1:6], 1) == 21  # its distances 1, 1 are the least

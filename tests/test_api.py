@@ -98,3 +98,22 @@ def test_lengths_of_a_shared_dim_must_agree():
 
     with pytest.raises(jc.ParameterError, match=r"'y'.*'n' has length 3 here and 2"):
         run(Two())
+
+
+class Both(Box, name="test-api-both"):
+    """Two shares of one whole."""
+
+    left: float = jc.param(0.2, doc="a share", low=0, high=1)
+    right: float = jc.param(0.2, doc="the other", low=0, high=1)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if isinstance(self.left, float) and isinstance(self.right, float) and self.left + self.right > 1:
+            raise jc.ParameterError(f"right = {self.right}: more than is left of {self.left}")
+
+
+def test_what_a_model_asks_of_several_values_is_asked_of_every_point():
+    over = {"left": [0.1, 0.5], "right": [0.2, 0.6]}
+    with pytest.raises(jc.ParameterError, match=r"right = 0.6: more than is left of 0.5"):
+        run(Both(), over=over)
+    assert run(Both(), over=over | {"right": [0.2, 0.5]}).sizes["left"] == 2

@@ -84,3 +84,10 @@ def test_no_trait_is_invented():
         state = step(state, jax.random.key(t))
     for feature in range(3):
         assert set(np.asarray(state.traits)[:, feature]) <= set(before[:, feature])
+
+
+@pytest.mark.parametrize("features", [1, 3, 41, 47, 55])
+def test_sites_alike_in_everything_are_one_region(features):
+    alike, near = jnp.ones((16, features), jnp.int32), lattice_graph(4, 4)
+    assert jax.jit(culture.regions)(alike, near) == 1
+    assert jax.jit(culture.active_bonds)(alike, near) == 0

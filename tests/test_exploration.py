@@ -297,3 +297,11 @@ def test_members_learn_with_probability_p1():
     learned = np.asarray(after.beliefs == 1)[:, 10:][np.asarray(state.beliefs != 1)[:, 10:]]
     assert learned.mean() == pytest.approx(0.2, abs=4 * math.sqrt(0.16 / learned.size))
     np.testing.assert_array_equal(after.code, state.code)
+
+
+def test_learning_runs_in_double_precision():
+    with jax.enable_x64(True):
+        model = march.OrganizationalLearning(size=10)
+        state = model.init(jax.random.key(0))
+        after = jax.eval_shape(model.step, state, jax.random.key(1))
+    assert jax.tree.map(lambda x: x.dtype, after) == jax.tree.map(lambda x: x.dtype, state)

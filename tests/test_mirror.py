@@ -8,6 +8,7 @@ from cases import assert_close, assert_means, load
 
 from jaxcoord.errors import ParameterError
 from jaxcoord.identity import attention, capture, measures, mirror
+from jaxcoord.identity.bounded_confidence import hegselmann_krause_step
 from jaxcoord.identity.redefinition import Identities, MutualRedefinition, NetworkRedefinition
 from jaxcoord.networks import graph
 from jaxcoord.networks.kinds import Ring
@@ -469,3 +470,30 @@ def test_one_agent_who_hears_others_through_a_network():
 def test_refusals_name_what_is_wrong(call, said):
     with pytest.raises(ParameterError, match=said):
         call()
+
+
+@pytest.mark.parametrize(("size", "radius"), [(51, 0.1), (51, 0.14), (21, 0.2), (101, 0.11)])
+def test_even_opinions_freeze_as_in_hegselmann_and_krause(size, radius):
+    # Distances equal to the radius abound here; both must call them within it.
+    step = jax.jit(lambda x: mirror.mirror_step(x, x, 0.0, attention.confidence_attention(x, radius), 1.0))
+    theirs = jax.jit(lambda x: hegselmann_krause_step(x, radius))
+    with jax.enable_x64(True):
+        mine = other = jnp.linspace(0, 1, size)[:, None]
+        for _ in range(40):
+            mine, other = step(mine), theirs(other)
+        np.testing.assert_allclose(mine, other, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: mirror.mirror_step(jnp.zeros(3), jnp.zeros(3), 0.5, jnp.eye(3), 1.0), r"core: shape \(3,\)"),
+        (lambda: mirror.mirror_step(*jnp.zeros((2, 3, 1)), 1.5, jnp.eye(3), 1.0), "stubbornness = 1.5"),
+        (lambda: MutualRedefinition(size=5, captors=5), "captors = 5: fewer than the 5"),
+        (lambda: NetworkRedefinition(size=5, captors=9), "captors = 9"),
+        (lambda: MutualRedefinition(noise=2.0), "noise = 2.0: nothing is misread"),
+    ],
+)
+def test_what_would_mean_nothing_is_refused(make, message):
+    with pytest.raises(ParameterError, match=message):
+        make()

@@ -255,3 +255,18 @@ def test_majority_is_half_of_the_others():
     for group in range(2, 11):
         after = majority(group).after[0, 0]
         assert after.tolist() == [0 if 2 * k >= group - 1 else 1 for k in range(group)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"continuation": 1.0}, "continuation = 1.0: a probability below 1"),
+        ({"rounds": 4, "noise": 2.0}, "noise = 2.0"),
+        ({"rounds": 4, "payoffs": public_goods_payoffs(5, 2.0)}, r"payoffs: shape \(2, 5\)"),
+        ({"rounds": 4, "compositions": [[2, 1]]}, r"compositions: shape \(1, 2\)"),
+    ],
+)
+def test_wrong_groups_are_refused(arguments, message):
+    given = {"compositions": [[3]], "payoffs": public_goods_payoffs(3, 2.0)} | arguments
+    with pytest.raises(ParameterError, match=message):
+        n_player.group_payoffs([reciprocator(3, 2)], given.pop("compositions"), given.pop("payoffs"), **given)

@@ -368,3 +368,14 @@ def test_a_seed_gives_all_populations_one_network():
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(ParameterError, match=message):
         make()
+
+
+def test_values_must_be_as_many_as_nodes():
+    for read in (graph.neighbour_sum, graph.neighbour_mean, graph.neighbour_max):
+        with pytest.raises(ParameterError, match=r"values: shape \(3,\)"):
+            read(generate.ring_graph(5), jnp.arange(3.0))
+
+
+def test_edges_of_a_model_are_whole_numbers():
+    with pytest.raises(ParameterError, match="pairs of nodes"):
+        kinds.Edges([(0, 1.9)])

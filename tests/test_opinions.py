@@ -377,3 +377,11 @@ def test_gradients_go_through_the_fixed_points():
     weights, core = stochastic(4, 8), np.random.default_rng(9).normal(size=4)
     slope = jax.jacobian(lambda c: opinions.friedkin_johnsen_fixed_point(weights, c, 0.6))(core)
     np.testing.assert_allclose(slope, opinions.influence(weights, 0.6), rtol=1e-12)
+
+
+def test_signed_opinions_that_never_settle_have_no_end():
+    foes = (1 - np.eye(3)) / 2
+    with pytest.raises(ParameterError, match="neither settle nor fade"):
+        opinions.signed_consensus([1.0, 2, 3], foes, -np.ones((3, 3)))
+    with pytest.raises(ParameterError, match="of -1 and"):
+        opinions.altafini_step([1.0, 2, 3], foes, 5 * np.ones((3, 3)))

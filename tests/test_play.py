@@ -165,6 +165,7 @@ def test_a_horizon_bounds_what_counts_for_ever():
             r"after\[0\]: state 2 after DD is missing; there are 0 to 1",
         ),
         (lambda: automaton([1, 0], [[0] * 4]), r"after: shape \(1, 4\); \(2, 4\) is needed"),
+        (lambda: automaton([1, 0], [[0] * 4, [0]]), "tables of numbers are needed"),
         (lambda: automaton([], []), r"cooperate: shape \(0,\); \[Q\] is needed"),
         (lambda: memory_n(2, [1.0] * 4), "4 given; depth 2 needs 16"),
         (lambda: memory_n(1, [1.0] * 4, first=[1.0, 1.0]), "first: 2 given; depth 1 needs one number, or 1"),

@@ -148,6 +148,10 @@ def test_named_strategies_are_listed_with_what_is_known_of_them():
         ({"continuation": 1.0}, r"continuation = 1\.0: at least 0 and below 1"),
         ({"continuation": 0.5, "turns": 9}, "turns and continuation: one of them"),
         ({"repetitions": 0}, "repetitions = 0: at least 1 match is needed"),
+        ({"repetitions": float("nan")}, "repetitions = nan"),
+        ({"turns": "10"}, "turns = '10': at least 1 round"),
+        ({"game": (3, 0, 5, float("nan"))}, "game = .*: four numbers are needed"),
+        ({"seed": -1}, "seed = -1: a whole number"),
     ],
 )
 def test_a_wrong_argument_is_refused_in_one_line(arguments, message):
@@ -170,3 +174,9 @@ def test_players_are_told_the_length_or_not():
     assert int(found.cooperations.sel(player="told", opponent="C")[0]) == 18
     found = tournament({"untold": untold, "C": memory_one(1, 1, 1, 1)}, turns=20, repetitions=1)
     assert int(found.cooperations.sel(player="untold", opponent="C")[0]) == 20
+
+
+def test_own_strategies_stand_beside_named_ones_and_payoffs_may_be_four_numbers():
+    players = {"mine": memory_one(1, 0, 1, 0), "theirs": "TitForTat", "b": "Defector"}
+    found = tournament(players, turns=10, repetitions=1, game=(3, 0, 5, 1), progress=False)
+    np.testing.assert_array_equal(found.score.sel(player="mine"), found.score.sel(player="theirs"))
