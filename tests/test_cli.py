@@ -217,6 +217,7 @@ def test_a_path_that_cannot_be_written_is_one_line(folder, capsys):
     assert Path("results").read_text() == "a file where the folder should be"
 
 
+@pytest.mark.slow
 def test_terminated_run_goes_on_to_the_same_data(folder):
     changes = ["--set", "run.steps=300000", "--set", "run.replicates=64", "--set", "record.every=150000", "--no-figure"]
     whole = [sys.executable, "-m", "jaxcoord.cli.main", "run", "small.toml", *changes]

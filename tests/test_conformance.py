@@ -84,8 +84,8 @@ MODELS = {
 }
 
 
-# These run the engine, or every operation by itself; in a quick run a few models stand for the others.
-LONG = ("jit_is_no_jit", "one_trace", "vmap_is_loop", "layouts", "resume")
+# These compile the model anew; in a quick run a few models stand for the others.
+LONG = ("finite", "jit_is_no_jit", "one_trace", "vmap_is_loop", "layouts", "resume")
 FEW = ("pairwise-comparison", "wright-fisher", "infinite-population", "tags", "logistic")
 
 

@@ -129,6 +129,7 @@ def regimes():
     return jc.sweep(ComputeEconomy(), {"reserve_ratio": list(REGIMES)}, 250, 16, seed=3, record=record, progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ratio", REGIMES)
 def test_regimes_of_the_reserve_ratio(ratio):
     """Within 4 standard errors of the reference's table, whose populations were 128."""
@@ -170,6 +171,7 @@ def at(name):
     return everything().isel(point=list(POINTS).index(name))
 
 
+@pytest.mark.slow
 def test_accounts_hold_with_everything_at_once():
     data = everything()
     assert data.violation.max() == 0
@@ -180,6 +182,7 @@ def test_accounts_hold_with_everything_at_once():
     assert (at("plain").open_interest > 0).any()
 
 
+@pytest.mark.slow
 def test_overflow_is_flagged_at_the_last_whole_step():
     data = at("overflow")
     assert data.overflow.isel(step=-1).all()
@@ -191,6 +194,7 @@ def test_overflow_is_flagged_at_the_last_whole_step():
     assert not at("plain").overflow.any()
 
 
+@pytest.mark.slow
 def test_hyperinflation_halts():
     data = at("hyperinflation")
     end = data.isel(step=-1)
@@ -202,6 +206,7 @@ def test_hyperinflation_halts():
     assert (end.live_steps <= 1 + math.ceil(math.log(3) / math.log(1.05))).all()
 
 
+@pytest.mark.slow
 def test_the_plug_is_pulled_after_failures_and_freezes_everything():
     data = at("plug")
     failing = data.cascade_size.rolling(step=10, min_periods=1).sum()
@@ -213,12 +218,14 @@ def test_the_plug_is_pulled_after_failures_and_freezes_everything():
     assert (data.live_steps.isel(step=-1) == stage.where(pulled, 60)).all()
 
 
+@pytest.mark.slow
 def test_a_price_limit_binds():
     price = at("limited").price.values.astype(float)
     assert (np.abs(np.diff(price, axis=-1)) <= 0.01 * price[:, :-1] + 1e-9).all()
     assert (np.abs(np.diff(at("plain").price.values.astype(float), axis=-1)) > 0.01 * price[:, :-1]).any()
 
 
+@pytest.mark.slow
 def test_a_capital_buffer_lowers_leverage():
     limited, plain = (at(name).leverage.mean("step").values for name in ("limited", "plain"))
     assert limited.mean() < plain.mean()
@@ -227,6 +234,7 @@ def test_a_capital_buffer_lowers_leverage():
     )
 
 
+@pytest.mark.slow
 def test_stages_are_detected_from_the_record():
     """The steps that a run remembers are those found in its record afterwards."""
     data = at("plain")

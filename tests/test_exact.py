@@ -175,7 +175,7 @@ def test_gradient_of_selection_is_the_mean_step(name):
         np.testing.assert_allclose(exact.gradient_of_selection(made, chain.states[at]), change[at], atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["pairwise-comparison", "moran-death-birth", "wright-fisher"])
+@pytest.mark.parametrize("name", ["moran-death-birth", pytest.param("wright-fisher", marks=pytest.mark.slow)])
 def test_small_mutation_limit_is_the_limit_of_the_whole_chain(name):
     rows = [[0, 0.3, 0.7], [0.9, 0, 0.1], [0.5, 0.5, 0]]
     made = functools.partial(process, name, random_games(3, 9)[0], size=6, kernel=evolution.mutation_kernel(rows))

@@ -10,7 +10,7 @@ from experiments.__main__ import names
 from experiments.verdict import Row
 
 ROOT = Path(__file__).parent.parent
-QUICK = ("fermi-fixation", "one-third-law")  # `make experiments-small` runs all of them, in one process
+QUICK = ("fermi-fixation",)  # `make experiments-small` runs all of them, in one process
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_a_population_is_a_plain_loop_over_its_model(point, replicate):
     np.testing.assert_array_equal(walk.crossings.values[point, replicate], wanted["crossings"])
 
 
-@pytest.mark.parametrize("tile", [1, 3, 16, 64])
+@pytest.mark.parametrize("tile", [3, *(pytest.param(tile, marks=pytest.mark.slow) for tile in (1, 16, 64))])
 def test_another_tile_gives_the_same_distribution(tile):
     options = {"steps": 200, "record": jc.Record(every=200)}
     one = jc.simulate(Walkers(), populations=400, seed=1, tile=8, **options).spread.values[:, 0]
@@ -221,7 +221,14 @@ def test_watching_changes_nothing(name, how):
     assert a.tobytes() == b.tobytes()
 
 
-@pytest.mark.parametrize(("every", "burn_in", "steps"), [(1, 0, 12), (5, 0, 60), (7, 0, 60), (5, 13, 60), (60, 0, 60)])
+@pytest.mark.parametrize(
+    ("every", "burn_in", "steps"),
+    [
+        (7, 0, 60),
+        (5, 13, 60),
+        *(pytest.param(*rest, marks=pytest.mark.slow) for rest in [(1, 0, 12), (5, 0, 60), (60, 0, 60)]),
+    ],
+)
 def test_a_mean_is_the_mean_of_every_step(every, burn_in, steps):
     each = jc.simulate(Walkers(), steps, 6, seed=2, record=jc.Record(every=1), tile=8)
     both = jc.simulate(

@@ -335,6 +335,7 @@ def test_adam_makes_a_first_step_of_delta_uphill():
     np.testing.assert_allclose(after.theta - state.theta, 0.01 * jnp.sign(uphill), rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proves", conformance.PROPERTIES)
 def test_pair_has_property(proves):
     with jax.enable_x64(False):

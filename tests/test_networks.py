@@ -177,6 +177,7 @@ def test_stochastic_block_joins_by_block():
     assert_means(matrix[:, *pairs][:, expected > 0], expected[expected > 0])
 
 
+@pytest.mark.slow
 def test_random_regular_networks_are_random():
     nodes, degree, populations = 100, 4, 400
     made = drawn(lambda key: graph.to_dense(generate.random_regular_graph(key, nodes, degree)), populations)
