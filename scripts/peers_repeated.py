@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
 import jaxcoord as jc
 from jaxcoord.games.repeated.exact import payoff_matrix
-from jaxcoord.games.repeated.library import build, strategies
-from jaxcoord.games.repeated.meet import Field, field, mixed_matches
+from jaxcoord.games.repeated.library import STANDARD, build, strategies
+from jaxcoord.games.repeated.meet import Field, field, mixed_matches, play
 from jaxcoord.games.repeated.play import matches, unpack
 from jaxcoord.games.repeated.tournament import tournament as play_all
 
 TURNS = 200
 PEER_PLAYERS = 24  # of a round robin that the peer ends within a minute
 MORAN = ("Cooperator", "Defector", "TitForTat", "WinStayLoseShift")
+OPPONENTS = ("TitForTat", "Defector", "Cooperator", "WinStayLoseShift", "Grudger", "Alternator", "TitFor2Tats",
+             "SuspiciousTitForTat", "Random", "GTFT")  # fmt: skip
 PEER_STEPS = 4  # births of a Moran process, for each of which the peer plays all matches
 
 
@@ -115,6 +119,49 @@ def match_fidelity() -> dict[str, Any]:
         "agree": all(work["agree"] for work in works),
         "works": works,
     }
+
+
+def their_statistics(name: str, opponent: str, turns: int, repetitions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means and variances `[2]` of the peer's score and number of cooperations in matches of a pair."""
+    import axelrod
+
+    match = axelrod.Match((getattr(axelrod, name)(), getattr(axelrod, opponent)()), turns, seed=7)
+    found = np.empty((repetitions, 2))
+    for place in range(repetitions):
+        match.play()
+        found[place] = match.final_score()[0], match.cooperation()[0]
+    return found.mean(0), found.var(0, ddof=1)
+
+
+def match_statistics(turns: int = 10, repetitions: int = 10_000, names: list[str] | None = None) -> dict[str, Any]:
+    """Score and cooperation of every stochastic strategy in 10,000 matches against each of ten opponents."""
+    names = [found.name for found in strategies() if found.stochastic] if names is None else names
+    pairs = [(name, opponent) for name in names for opponent in OPPONENTS]
+    begun = time.perf_counter()
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(their_statistics, *pair, turns, repetitions) for pair in pairs]
+        theirs = [job.result() for job in jobs]
+    their_seconds = time.perf_counter() - begun
+    begun = time.perf_counter()
+    off = []
+    for (name, opponent), (mean, variance) in zip(pairs, theirs, strict=True):
+        match = play(name, opponent, turns, repetitions=repetitions, told=True, seed=1)
+        outcome = 3 - 2 * match.own.astype(int) - match.other
+        ours = np.column_stack([np.array(STANDARD)[outcome].sum(1), match.own.sum(1)])
+        error = np.sqrt((variance + ours.var(0, ddof=1)) / repetitions)
+        apart = np.abs(mean - ours.mean(0))
+        off.append(np.where(error > 0, apart / np.where(error > 0, error, 1), np.where(apart > 0, np.inf, 0)))
+    seconds, far = time.perf_counter() - begun, np.array(off).max(1)
+    rounds = len(pairs) * turns * repetitions
+    work = {
+        "work": f"{len(names)} stochastic strategies x {len(OPPONENTS)} opponents, {repetitions} matches of {turns} turns",
+        "unit": "rounds", "peer_rounds_per_second": rounds / their_seconds, "rounds_per_second": rounds / seconds,
+        "ratio": their_seconds / seconds, "compile_s": 0.0, "worst_standard_errors": float(far.max()),
+        "mean_square": float(np.square(off).mean()), "beyond_4": ["-".join(pairs[i]) for i in np.flatnonzero(far > 4)],
+        "apart": f"{far.max():.2f} standard errors, the worst of {2 * len(pairs)}", "agree": bool(far.max() < 4.7),
+    }  # fmt: skip
+    return {"peer": f"axelrod {version('axelrod')}", "ratio": work["ratio"], "compile_s": 0.0, "agree": work["agree"],
+            "works": [work]}  # fmt: skip
 
 
 def moran() -> dict[str, Any]:
