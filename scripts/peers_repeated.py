@@ -154,7 +154,7 @@ def match_statistics(turns: int = 10, repetitions: int = 10_000, names: list[str
     seconds, far = time.perf_counter() - begun, np.array(off).max(1)
     rounds = len(pairs) * turns * repetitions
     work = {
-        "work": f"{len(names)} stochastic strategies x {len(OPPONENTS)} opponents, {repetitions} matches of {turns} turns",
+        "work": f"{len(names)} stochastic strategies x {len(OPPONENTS)} opponents x {repetitions} of {turns} turns",
         "unit": "rounds", "peer_rounds_per_second": rounds / their_seconds, "rounds_per_second": rounds / seconds,
         "ratio": their_seconds / seconds, "compile_s": 0.0, "worst_standard_errors": float(far.max()),
         "mean_square": float(np.square(off).mean()), "beyond_4": ["-".join(pairs[i]) for i in np.flatnonzero(far > 4)],
