@@ -59,6 +59,7 @@ class Observable:
     doc: str
     dims: tuple[str, ...]
     unit: str
+    undefined: bool = False
 
 
 def param(
@@ -111,12 +112,13 @@ def component(default: Callable[[], Any], *, doc: str, base: type | None = None)
     return dataclasses.field(default_factory=default, metadata={"jaxcoord": Field("component", doc, base=base)})
 
 
-def observable(*, doc: str, dims: Sequence[str] = (), unit: str = "1") -> Any:
+def observable(*, doc: str, dims: Sequence[str] = (), unit: str = "1", undefined: bool = False) -> Any:
     """An array that `observe` returns under this name.
 
-    Args: `doc`, what it means, one line; `dims`, a name for each axis, none for a number; `unit`, "1" if dimensionless.
+    Args: `doc`, what it means, one line; `dims`, a name for each axis, none for a number; `unit`, "1" if dimensionless;
+      `undefined`, whether NaN says that there is no such quantity (a correlation with a constant), and is no fault.
     """
-    return Observable(doc, tuple(dims), unit)
+    return Observable(doc, tuple(dims), unit, undefined)
 
 
 class Component:

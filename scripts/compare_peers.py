@@ -115,6 +115,7 @@ COMPARISONS: dict[str, Callable[[], dict[str, Any]]] = {
     "alpha-rank": peers_closed_forms.alpha_rank,
     "clearing": peers_market.clearing,
     "match-fidelity": peers_repeated.match_fidelity,
+    "match-noise": peers_repeated.match_noise,
     "match-statistics": peers_repeated.match_statistics,
     "moran": peers_repeated.moran,
     "pairwise-comparison": pairwise_comparison,

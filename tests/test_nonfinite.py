@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import workers
@@ -174,3 +175,34 @@ def test_statistics_over_replicates_show_that_one_is_lost():
     steps = arrays(data)["step"]
     assert np.isfinite(data.level.values[0]).all()
     np.testing.assert_array_equal(np.isnan(data.level.values[1]), np.broadcast_to(steps >= 250, (2, 5)))
+
+
+class Ratio(jc.Model):
+    """Zero over zero until step 3, and then infinite."""
+
+    start: float = jc.param(0.0, doc="what is counted at the start")
+
+    undefined = jc.observable(doc="0 / 0 is no number and no fault here", undefined=True)
+    defined = jc.observable(doc="0 / 0 would be a fault here")
+
+    def init(self, key):
+        return jnp.asarray(self.start, float)
+
+    def step(self, state, key):
+        return state + 1
+
+    def observe(self, state):
+        return {"undefined": state * 0 / jnp.where(state < 3, 0, 1), "defined": state * 0 / jnp.where(state == 3, 0, 1)}
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "mean"])
+def test_what_may_be_undefined_is_no_fault(kind):
+    record = jc.Record(every=1, kind=kind)
+    name = {"snapshot": "undefined", "mean": "undefined_mean"}[kind]
+    data = jc.simulate(Ratio(), 5, 2, record=jc.Record(every=1, kind=kind, only="undefined"), progress=False)
+    assert np.isnan(data[name].values).any()
+    assert data.attrs["nonfinite"] == "[]"
+    with pytest.warns(UserWarning, match="observable defined"):
+        data = jc.simulate(Ratio(), 5, 2, record=record, progress=False)
+    (first, _) = json.loads(data.attrs["nonfinite"])
+    assert (first["step"], first["fields"]) == (3, ["observable defined"])

@@ -293,7 +293,13 @@ class Runner:
     def _bad(self, slot: Slot, since: int, block: Block) -> np.ndarray:
         """`[P]`: which populations have a number that is not finite, now or in a record after the step `since`."""
         first, last = (np.int32(self._rows(step) - block.records.start) for step in (since, slot.step))
-        return np.asarray(nonfinite((slot.carry.state, slot.carry.total), slot.buffer, first, last))
+        total, buffer = self._defined(slot.carry.total), self._defined(slot.buffer)
+        return np.asarray(nonfinite((slot.carry.state, total), buffer, first, last))
+
+    def _defined(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        """Those of some observables whose numbers must be finite."""
+        seen = self.plan.model.observables
+        return {n: v for n, v in arrays.items() if not seen[n if n in seen else n.removesuffix("_mean")].undefined}
 
     def _rows(self, step: int) -> int:
         """Records taken up to a step."""
@@ -323,7 +329,8 @@ class Runner:
         for lane in sorted(lanes):
             fields = nonfinite_fields(slot.carry.state, lane)
             if not fields:
-                seen = [n for part in (slot.carry.total, latest) for n, v in part.items() if not _finite(v[lane])]
+                parts = map(self._defined, (slot.carry.total, latest))
+                seen = [n for part in parts for n, v in part.items() if not _finite(v[lane])]
                 fields = [f"observable {name}" for name in dict.fromkeys(n.removesuffix("_mean") for n in seen)]
             self._describe(tile, lane, slot.step, fields)
 
