@@ -7,11 +7,15 @@ and what each policy changes. Nothing is scripted but the loss: stages are detec
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 import jaxcoord as jc
 from experiments.verdict import Row, Verdict
@@ -20,32 +24,45 @@ from jaxcoord.figures import style
 from jaxcoord.market.economy import ComputeEconomy
 from jaxcoord.market.timeline import STAGES
 
+Interval = tuple[float, float]  # a mean and half of its 95 % interval
 STEPS, SHOCK = 100, 50
 RATIOS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 DEGREES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0)
 POLICIES = ("none", "bagehot", "blanket")
 BASE = {"reserve_ratio": 0.3, "connectivity": 2.0, "policy": "none", "market": "exchange", "capital_buffer": 0.0,
         "margin": 0.1, "price_limit": 0.0, "fee": 0.03, "plug": 0.0}  # fmt: skip
-CHANGES: dict[str, tuple[dict[str, Any], int]] = {  # what is changed, and the sign of its effect on crashes: 0, unknown
-    "reserve ratio 0.4": ({"reserve_ratio": 0.4}, -1),
-    "reserve ratio 0.2": ({"reserve_ratio": 0.2}, 1),
-    "capital buffer 0.5": ({"capital_buffer": 0.5}, -1),
-    "nobody lends to issuers": ({"connectivity": 0.0}, 1),
-    "all lend to all issuers": ({"connectivity": 7.0}, -1),
-    "rescue of the solvent": ({"policy": "bagehot"}, -1),
-    "rescue of all": ({"policy": "blanket"}, -1),
-    "margin 0.5": ({"margin": 0.5}, 0),
-    "price limit 5%": ({"price_limit": 0.05}, 0),
-    "transaction tax 10%": ({"fee": 0.1}, 0),
-    "plug at 2 failures": ({"plug": 0.25}, -1),
-    "call auction": ({"market": "auction"}, 0),
-    "sharing, no market": ({"market": "sharing"}, -1),
+CRASHES, WELFARE = "crash probability", "welfare"
+
+
+class Change(NamedTuple):
+    """A policy, and what theory says of it."""
+
+    settings: dict[str, Any]
+    of: str
+    """The quantity whose direction theory gives."""
+    sign: int
+    source: str
+
+
+CHANGES = {
+    "reserve ratio 0.4": Change({"reserve_ratio": 0.4}, CRASHES, -1, "Diamond & Dybvig 1983: reserves meet runs"),
+    "reserve ratio 0.2": Change({"reserve_ratio": 0.2}, CRASHES, 1, "Diamond & Dybvig 1983: reserves meet runs"),
+    "capital buffer 0.5": Change({"capital_buffer": 0.5}, CRASHES, -1, "Gai & Kapadia 2010: capital absorbs losses"),
+    "nobody lends to issuers": Change({"connectivity": 0.0}, CRASHES, 1, "Allen & Gale 2000: insurance"),
+    "all lend to all issuers": Change({"connectivity": 7.0}, CRASHES, -1, "Allen & Gale 2000: complete markets"),
+    "rescue of the solvent": Change({"policy": "bagehot"}, CRASHES, -1, "Bagehot 1873: who is only short lives"),
+    "rescue of all": Change({"policy": "blanket"}, CRASHES, -1, "Bagehot 1873, without his limits"),
+    "margin 0.5": Change({"margin": 0.5}, "open interest", -1, "Hardouvelis & Kim 1995: dearer positions"),
+    "price limit 5%": Change({"price_limit": 0.05}, WELFARE, -1, "Kim & Rhee 1997: trade is hindered"),
+    "transaction tax 10%": Change({"fee": 0.1}, WELFARE, 1, "Varian 1974: equal budgets, as paid out by use"),
+    "plug at 2 failures": Change({"plug": 0.25}, CRASHES, -1, "a crash is 4 failures"),
+    "call auction": Change({"market": "auction"}, WELFARE, -1, "Rustichini et al. 1994: one order each"),
+    "sharing, no market": Change({"market": "sharing"}, CRASHES, -1, "no payments to fail"),
 }
-SIGNS = "theory, at 4 s.e."
 RUN = {"reserve_ratio": 0.2, "policy": "bagehot", "plug": 0.5}
 SHOWN = ("price", "brokered", "open_interest", "reserve_ratio_held", "cascade_size", "rescues", "volume", "halted",
          "first_step")  # fmt: skip
-WATCHED = ("crashed", "welfare", "violation", "overflow", "hyperinflation", "resolutions")
+WATCHED = ("crashed", "welfare", "open_interest", "violation", "overflow", "hyperinflation", "resolutions")
 
 
 def economy() -> ComputeEconomy:
@@ -56,15 +73,35 @@ def economy() -> ComputeEconomy:
     )  # fmt: skip
 
 
-def interval(values: Any) -> tuple[float, float]:
+@dataclasses.dataclass(frozen=True)
+class Effects(Verdict):
+    """The table, and beneath it what is found without a prediction: what each policy changes."""
+
+    effects: Sequence[tuple[str, Interval, Interval]]
+
+    def print(self) -> None:
+        """Show the verdict, then the effects with their intervals."""
+        super().print()
+        table = Table("policy", CRASHES, WELFARE, title="own result: effect of each policy, 95 % interval", box=None,
+                      title_justify="left", pad_edge=False)  # fmt: skip
+        for label, *found in self.effects:
+            table.add_row(label, *(f"{mean:+.4f} \u00b1 {half:.4f}" for mean, half in found))
+        if self.effects:
+            Console().print(table)
+
+
+def interval(values: Any) -> Interval:
     """A mean over populations and half of its 95 % interval."""
     values = np.asarray(values, float)
     return float(values.mean()), float(1.96 * values.std(ddof=1) / math.sqrt(len(values)))
 
 
-def welfare(data: Any) -> Any:
-    """Mean welfare over the run."""
-    return data.welfare_mean.isel(step=-1) if "welfare_mean" in data else data.welfare.mean("step")
+def quantity(data: Any, name: str) -> Any:
+    """Crashes by the end; of all else the mean over the run."""
+    if name == CRASHES:
+        return data.crashed.isel(step=-1)
+    name = name.replace(" ", "_")
+    return data[f"{name}_mean"].isel(step=-1) if f"{name}_mean" in data else data[name].mean("step")
 
 
 def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
@@ -80,7 +117,7 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
         over = {"policy": list(POLICIES), "reserve_ratio": list(RATIOS), "connectivity": list(DEGREES)}
         record = jc.Record(every=STEPS, kind="both", only=WATCHED)
         data = jc.sweep(economy(), over, STEPS, 700, seed=1, record=record, store=folder / "map", fresh=fresh).load()
-        points = [BASE, *(BASE | change for change, _ in CHANGES.values())]
+        points = [BASE, *(BASE | change.settings for change in CHANGES.values())]
         effects = jc.sweep(economy(), points, STEPS, 2000, seed=2, record=record, store=folder / "effects",
                            fresh=fresh).load()  # fmt: skip
         strip = jc.sweep(economy(), [RUN], STEPS, 64, seed=3, record=jc.Record(every=1, only=SHOWN),
@@ -88,7 +125,8 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
     picture = folder / "figures" / "crash.png"
     figures.save(draw(data, effects, strip), picture)
     title = "crash-in-a-week: what theory leads one to expect, and what was found"
-    return Verdict(title, measured(data, effects), [picture])
+    found = [] if effects is None else [(label, *change(effects, i + 1)) for i, label in enumerate(CHANGES)]
+    return Effects(title, measured(data, effects), [picture], found)
 
 
 def measured(data: Any, effects: Any) -> list[Row]:
@@ -99,30 +137,30 @@ def measured(data: Any, effects: Any) -> list[Row]:
     rows = [
         Row("identities violated, amounts overflowed", broken, 0, 0, "exact accounts"),
         Row("crash probability, no rescue, lowest reserve ratio", float(alone.isel(reserve_ratio=0).mean()), 1, 0.02,
-            "regimes of the reference economy"),
+            "independent simulation of the same equations"),
     ]  # fmt: skip
     if effects is None:
         return rows
-    (share, half), (mean, own) = interval(effects.crashed.isel(point=0, step=-1)), interval(welfare(effects)[0])
+    (share, half), (mean, own) = (interval(quantity(effects, name)[0]) for name in (CRASHES, WELFARE))
     text = f"base: crash probability {share:.3f} +- {half:.3f}, welfare {mean:.4f} +- {own:.4f}"
     rows.append(Row(text, share, 0.5, 0.49, "neither sure nor excluded"))
-    for i, (label, (_, expected)) in enumerate(CHANGES.items(), start=1):
-        (crash, wide), (gain, narrow) = change(effects, i)
-        found = f"{label}: crashes {crash:+.3f} +- {wide:.3f}, welfare {gain:+.4f} +- {narrow:.4f}"
-        if expected:
-            rows.append(Row(f"{found}; sign", math.copysign(abs(crash) > 2 * wide, crash), expected, 0, SIGNS))
-        else:
-            rows.append(Row(found, crash, 0, 1, "no prediction"))
+    for i, (label, policy) in enumerate(CHANGES.items(), start=1):
+        moved, wide = difference(effects, i, policy.of)
+        text = f"{label}: {policy.of} {moved:+.4f} +- {wide:.4f}; sign"
+        rows.append(Row(text, math.copysign(abs(moved) > 2 * wide, moved), policy.sign, 0, f"{policy.source}; 4 s.e."))
     return rows
 
 
-def change(effects: Any, point: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """What a policy changes, against the base: crash probability and welfare, each with half of its 95 % interval."""
-    found = []
-    for values in (effects.crashed.isel(step=-1), welfare(effects)):
-        (mean, half), (before, own) = interval(values.isel(point=point)), interval(values.isel(point=0))
-        found.append((mean - before, math.hypot(half, own)))
-    return found[0], found[1]
+def difference(effects: Any, point: int, name: str) -> Interval:
+    """What a policy changes, against the base, with half of its 95 % interval."""
+    values = quantity(effects, name)
+    (mean, half), (before, own) = interval(values.isel(point=point)), interval(values.isel(point=0))
+    return mean - before, math.hypot(half, own)
+
+
+def change(effects: Any, point: int) -> tuple[Interval, Interval]:
+    """What a policy changes of crash probability and of welfare."""
+    return difference(effects, point, CRASHES), difference(effects, point, WELFARE)
 
 
 @style.styled
@@ -132,7 +170,7 @@ def draw(data: Any, effects: Any, strip: Any) -> Any:
     figure = style.new_figure((12, 10 if whole else 7))
     above, below = figure.subfigures(2, 1, height_ratios=(1.35, 1) if whole else (1, 1))
     maps = above.subplots(2 if whole else 1, 3 if whole else 2, squeeze=False, sharex=True, sharey=True)
-    crashes, good = data.crashed.isel(step=-1).mean("replicate"), welfare(data).mean("replicate")
+    crashes, good = data.crashed.isel(step=-1).mean("replicate"), quantity(data, WELFARE).mean("replicate")
     kinds = ((crashes, "crash probability", (0.0, 1.0)), (good, "welfare", (float(good.min()), float(good.max()))))
     for row, (values, label, limits) in enumerate(kinds):
         for i, policy in enumerate(policies):
@@ -197,7 +235,7 @@ def draw_strip(axes: Any, strip: Any) -> None:
             axes.plot(first, lane, marker="v", color="black", markersize=6)
             axes.text(first + 1.5, lane, f"step {first}", va="center", fontsize="small", path_effects=style.halo(2))
     axes.axvline(SHOCK, color="black", linestyle=":", linewidth=1)
-    axes.text(SHOCK, len(STAGES) - 0.45, "loss strikes", fontsize="small", ha="center")
+    axes.text(SHOCK, len(STAGES) - 0.45, "loss strikes", fontsize="small", ha="center", path_effects=style.halo(2))
     axes.set_yticks(range(len(STAGES)), STAGES)
     axes.set(xlabel="step", xlim=(0, STEPS + 1), ylim=(-0.6, len(STAGES) - 0.1))
     axes.set_title("one run: what each step shows (crash: issuers fail), and first detection", pad=14)

@@ -1,7 +1,7 @@
 """Regimes of the compute economy: reserves, rescues, moral hazard, deficits, connectivity, crises, borrower defaults.
 
-Every entry of the reference's tables, measured with another implementation of the same steps, is compared with its own
-and this one's standard error. In 64 bits, so that unlimited rescue can run to a hundredfold of base money.
+The tables were measured by an independent simulation of the same equations in float64. Each entry is compared within
+its own and this run's standard errors. In 64 bits, so that unlimited rescue can run to a hundredfold of base money.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jaxcoord.figures import style
 from jaxcoord.market.credit import money_multiplier
 from jaxcoord.market.economy import ComputeEconomy
 
-REFERENCE = "reference economy, float64"
+REFERENCE = "independent simulation of the same equations, float64"
 Entry = tuple[float, float]  # mean and standard error; 0: the same in every population
 RESERVES: dict[float, dict[str, Entry]] = {
     1.00: {"multiplier": (0.93504, 18e-5), "resolutions": (0, 0), "crashed": (0, 0), "price": (2048.7, 1.2),
@@ -125,7 +125,7 @@ class Measure:
         return data
 
     def row(self, label: str, values: Any, entry: Entry) -> None:
-        """A mean over populations against the reference: within 4 standard errors of the difference, or six digits."""
+        """A mean over populations and its entry: within 4 standard errors of the difference, or six digits."""
         values = np.asarray(values, float)
         mean, error = entry
         own = values.std(ddof=1) / math.sqrt(len(values))
@@ -241,14 +241,14 @@ def borrowers(measure: Measure) -> None:
 
 
 def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
-    """Measure every table of the reference; when small the first only, with fewer populations."""
+    """Measure every table; when small the first only, with fewer populations."""
     measure = Measure(out, small, fresh)
     picture = measure.out / "figures" / "regimes.png"
     with wide():
         multipliers, crashes = reserves(measure)
         if small:
             figures.save(draw(multipliers, crashes), picture)
-            return Verdict("market-regimes: measured against the reference economy", measure.rows, [picture])
+            return Verdict("market-regimes: measured against an independent simulation", measure.rows, [picture])
         rescues(measure)
         targets = hazard(measure)
         deficits(measure)
@@ -257,7 +257,7 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
         borrowers(measure)
     measure.rows.append(Row("identities violated, amounts overflowed", measure.violations, 0, 0, "exact accounts"))
     figures.save(draw(multipliers, crashes, targets, failures), picture)
-    return Verdict("market-regimes: measured against the reference economy", measure.rows, [picture])
+    return Verdict("market-regimes: measured against an independent simulation", measure.rows, [picture])
 
 
 @style.styled

@@ -146,6 +146,28 @@ def test_payments_obey_the_rule_bank_by_bank(seed, alpha, beta):
             assert float(found.equity[i]) == 0
 
 
+def test_leaps_end_where_plain_sweeps_end():
+    """Both solutions of dense and slow systems, by NumPy sweeps without leaps; leaping takes no solution's place."""
+    rng = np.random.default_rng(8)
+    for alpha, beta in ((1, 1), (0.8, 0.9), (0, 1)):
+        debts = rng.uniform(0, 1, (40, 15, 15)) * (rng.random((40, 15, 15)) < 0.3)
+        debts[:, np.arange(15), np.arange(15)] = 0
+        assets = rng.uniform(0, 0.3, (40, 15)) * rng.integers(0, 2, (40, 15))
+        total = debts.sum(2) + 0.05
+        external = total - debts.sum(2)
+        for which in ("greatest", "least"):
+            share = np.full((40, 15), float(which == "greatest"))
+            for _ in range(3000):
+                received = np.einsum("bi,bij->bj", share, debts)
+                part = np.minimum((alpha * assets + beta * received) / total, 1)
+                share = np.where(assets + received >= total * (1 - 1e-9), 1, part)
+            found = jax.vmap(lambda L, e, x: clearing(L, e, x, alpha=alpha, beta=beta, which=which))(  # noqa: B023
+                debts, assets, external
+            )
+            np.testing.assert_allclose(found.recovery, share, atol=1e-8)
+            assert found.residual.max() < 1e-11
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_is_lost_without_costs(seed):
     """What owners, senior and outside creditors get is what there was."""

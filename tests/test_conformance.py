@@ -68,6 +68,18 @@ MODELS = {
         size=6, exploiters=0.2, mimics=0.1, mu=0.1, humour=0.1, consent=0.5, entanglement=0.2, settling=1, rounds=2
     ),
     "compute-economy": jc.market.ComputeEconomy(size=20, issuers=3),
+    "compute-economy, everything": jc.market.ComputeEconomy(
+        size=20,
+        issuers=3,
+        credits=10_000,
+        futures=True,
+        settlement="physical",
+        memory="accord",
+        wind_down=True,
+        pages=100,
+        maturity=3,
+        hedge=3.0,
+    ),
     "interbank-contagion": jc.market.InterbankContagion(banks=40, places=20),
     "herding": jc.market.Herding(traders=60),
     "wealth-exchange": jc.market.WealthExchange(size=20),

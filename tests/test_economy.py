@@ -17,7 +17,7 @@ from jaxcoord.errors import ParameterError
 from jaxcoord.market.draws import Draws, binomial, draw
 from jaxcoord.market.economy import ComputeEconomy
 from jaxcoord.market.ledger import base_money, broad_money, identities, net_worth, open_ledger
-from jaxcoord.market.state import PHASES, begin
+from jaxcoord.market.state import PHASES, Watch, begin
 from jaxcoord.market.timeline import STAGES, first_detected, stages_present, timeline
 
 PARAMETERS = {
@@ -78,6 +78,10 @@ def test_every_step_equals_the_reference(name):
                 )  # fmt: skip
                 check(found, want[key], err_msg=f"step {number}: {key}")
         assert state.violation == 0
+        assert not state.brokers.any()
+        assert not state.ledger.forwards.any()
+        assert (state.stages[jnp.array([STAGES.index(s) for s in ("middlemen", "derivatives", "halt")])] == -1).all()
+        assert (state.ledger.pages, state.pages, state.offences) == (None, None, None), "no memory unless asked for"
     if name == "econ_stress":
         assert sum(want["resolved"] for want in expected) > 0, "the case is one of failures"
 
@@ -102,7 +106,20 @@ def test_a_broken_account_is_found_in_the_phase_that_breaks_it_or_the_first_and_
             assert after.violation == 1
             assert math.isnan(after.accounts), "what the engine reports, with population and step"
         start.cache_clear()
-    assert len(PHASES) == 15
+
+
+def test_a_phase_that_need_not_be_is_named_all_the_same():
+    """Phases are found by name, so that those which are left out do not shift the others."""
+    ledger = open_ledger([10, 10, 10], [0, 2, 2], [-1, 0, 0], 1)
+    sound, broken = jnp.asarray(4), ledger._replace(treasury=ledger.treasury + 1)
+    watch = Watch(sound)
+    for phase in ("deposits", "memory", "dividends"):
+        watch(phase, broken if phase == "memory" else ledger)
+    assert watch.first() == PHASES.index("memory") + 1
+    assert Watch(sound)("deposits", ledger) is ledger
+    odd = Watch(sound)
+    odd("spot market", ledger, jnp.asarray(False))
+    assert odd.first() == PHASES.index("spot market") + 1
 
 
 REGIMES = {  # reserve ratio: multiplier, price and Gini from step 100, resolutions, of the reference, and their errors
@@ -147,7 +164,8 @@ def test_regimes_of_the_reserve_ratio(ratio):
 EVERYTHING = ComputeEconomy(
     size=40, issuers=5, market="auction", brokers=3, futures=True, policy="blanket", adaptive=True, shock="issuer",
     shock_step=20, shock_size=0.9, reserve_ratio=0.15, credits=10_000, deficit=0.001, interest=0.03,
-    amortisation=0.2, borrow=2.0, loan_to_value=2.0,
+    amortisation=0.2, borrow=2.0, loan_to_value=2.0, settlement="physical", hedge=4.0, memory="accord", fine=1.0,
+    wind_down=True,
 )  # fmt: skip
 POINTS = {
     "plain": {},
@@ -180,6 +198,8 @@ def test_accounts_hold_with_everything_at_once():
     assert at("plain").user_defaults.isel(step=-1).sum() > 0
     assert (at("plain").brokered > 0).any()
     assert (at("plain").open_interest > 0).any()
+    assert (at("plain").bought_in > 0).any(), "some promised compute that they did not have"
+    assert at("plain").offences.isel(step=-1).sum() > 0
 
 
 @pytest.mark.slow
@@ -259,6 +279,7 @@ def test_a_timeline_keeps_the_first_step():
     np.testing.assert_array_equal(kept, [2, 9, -1])
 
 
+@pytest.mark.slow
 def test_without_brokers_futures_or_rescue_there_are_none():
     data = regimes().isel(step=-1)
     for name in ("brokered_mean", "open_interest_mean", "rescues"):
@@ -331,18 +352,43 @@ def test_refuses(fields, message):
         ComputeEconomy(**fields)
 
 
+FAULTY = {
+    "exchange, issuer struck, rescue of the solvent, physical delivery, accord": {
+        "market": "exchange", "shock": "issuer", "policy": "bagehot", "settlement": "physical", "memory": "accord",
+    },
+    "exchange, capacity lost, rescue of all, physical delivery, open memory": {
+        "market": "exchange", "shock": "capacity", "policy": "blanket", "settlement": "physical", "memory": "open",
+    },
+    "auction, issuer struck, no rescue, physical delivery, accord": {
+        "market": "auction", "shock": "issuer", "policy": "none", "settlement": "physical", "memory": "accord",
+    },
+    "auction, capacity lost, rescue of the solvent, cash": {
+        "market": "auction", "shock": "capacity", "policy": "bagehot", "settlement": "cash", "memory": "accord",
+    },
+    "sharing, issuer struck, rescue of all, physical delivery, open memory": {
+        "market": "sharing", "shock": "issuer", "policy": "blanket", "settlement": "physical", "memory": "open",
+    },
+    "sharing, capacity lost, rescue of the solvent, cash": {
+        "market": "sharing", "shock": "capacity", "policy": "bagehot", "settlement": "cash", "memory": "none",
+    },
+}  # fmt: skip
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("market", ["exchange", "auction", "sharing"])
-@pytest.mark.parametrize("shock", ["issuer", "capacity"])
-def test_a_million_population_steps_keep_every_account(market, shock):
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_million_population_steps_keep_every_account(name):
+    """175,000 population-steps of each: every policy and fault on, at random settings."""
     model = ComputeEconomy(
-        size=24, issuers=4, market=market, brokers=3, futures=True, policy="bagehot", adaptive=True, shock=shock,
-        shock_step=50, shock_length=20, credits=20_000, interest=0.03, amortisation=0.2, borrow=2.0, loan_to_value=2.0,
+        size=24, issuers=4, brokers=3, futures=True, adaptive=True, wind_down=True, shock_step=50, shock_length=20,
+        credits=20_000, interest=0.03, amortisation=0.2, borrow=2.0, loan_to_value=2.0, pages=200, **FAULTY[name],
     )  # fmt: skip
     over = {"reserve_ratio": "uniform(0.02, 1)", "connectivity": "uniform(0, 3)", "shock_size": "uniform(0, 1)",
-            "plug": "uniform(0, 3)", "price_limit": "uniform(0, 0.5)", "deficit": "uniform(0, 0.02)"}  # fmt: skip
-    record = jc.Record(every=250, only=("violation", "overflow", "resolutions"))
+            "plug": "uniform(0, 3)", "price_limit": "uniform(0, 0.5)", "deficit": "uniform(0, 0.02)",
+            "hedge": "uniform(0, 6)", "margin": "uniform(0.01, 0.5)", "fine": "uniform(0, 5)", "fee": "uniform(0, 0.3)",
+            "capital_buffer": "uniform(0, 0.5)"}  # fmt: skip
+    record = jc.Record(every=250, only=("violation", "overflow", "resolutions", "halted", "live_steps"))
     data = jc.sweep(model, over, 250, 10, design="random", samples=70, record=record, progress=False)
     assert data.violation.max() == 0
     assert data.attrs["nonfinite"] == "[]"
     assert data.resolutions.max() > 0
+    assert data.halted.any(), "some are wound down"

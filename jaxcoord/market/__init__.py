@@ -1,9 +1,9 @@
 """The compute market: mechanisms, contagion, and an economy in which every credit is accounted for.
 
 The mechanisms are modules of pure functions: `auction`, `double_auction`, `spot`, `brokers`, `sharing`; `ledger`,
-`credit`, `futures`, `resolution`, `rescue`; `clearing`, `contagion`, `debtrank`, `fire_sales`, `cross_holdings`,
-`interbank`; `money`, `search_money`, `commons`, `renewable`, `leverage`, `herding`; `observables`, `timeline`. The
-models are here.
+`credit`, `futures`, `delivery`, `memory`, `resolution`, `rescue`, `wind_down`; `clearing`, `contagion`, `debtrank`,
+`fire_sales`, `cross_holdings`, `interbank`; `money`, `search_money`, `commons`, `renewable`, `leverage`, `herding`;
+`observables`, `timeline`. The models are here.
 """
 
 from jaxcoord.market import (
@@ -15,6 +15,7 @@ from jaxcoord.market import (
     credit,
     cross_holdings,
     debtrank,
+    delivery,
     double_auction,
     fire_sales,
     futures,
@@ -22,6 +23,7 @@ from jaxcoord.market import (
     interbank,
     ledger,
     leverage,
+    memory,
     money,
     observables,
     renewable,
@@ -31,6 +33,7 @@ from jaxcoord.market import (
     sharing,
     spot,
     timeline,
+    wind_down,
 )
 from jaxcoord.market.commons import CommonPool
 from jaxcoord.market.contagion import InterbankContagion
@@ -61,6 +64,7 @@ __all__ = [
     "credit",
     "cross_holdings",
     "debtrank",
+    "delivery",
     "double_auction",
     "fire_sales",
     "futures",
@@ -68,6 +72,7 @@ __all__ = [
     "interbank",
     "ledger",
     "leverage",
+    "memory",
     "money",
     "observables",
     "renewable",
@@ -77,4 +82,5 @@ __all__ = [
     "sharing",
     "spot",
     "timeline",
+    "wind_down",
 ]

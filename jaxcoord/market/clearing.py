@@ -20,6 +20,8 @@ from jaxcoord.market import checks
 
 Array = jax.Array
 SWEEPS = 5000  # at most; they converge geometrically, random networks in some tens
+LEAP = 5  # sweeps from one leap to the next
+LARGEST_RATIO = 0.999  # of differences, that a leap believes: rounding must not send it further
 KINDS = ("greatest", "least")
 
 
@@ -92,12 +94,35 @@ def shares_paid(system: System, recovery: Array) -> Array:
 
     1 if e + sum_j rho_j L_j. - v >= pbar, else clip((alpha e + beta sum_j rho_j L_j. - v) / pbar, 0, 1).
     """
+    return swept(system, recovery)[0]
+
+
+def swept(system: System, recovery: Array) -> tuple[Array, Array]:
+    """The shares of `shares_paid`, and `[N]` bool who pays in full."""
     received = recovery @ system.liabilities
     value = system.alpha * system.assets + system.beta * received - system.senior
     owes = system.total > 0
     # Written without min and max: on a kink they would halve the gradient.
     part = jnp.where(value > 0, value, 0.0) / jnp.where(owes, system.total, 1.0)
-    return jnp.where(pays_in_full(system, received) | ~owes | (part > 1), 1.0, part)
+    sound = pays_in_full(system, received)
+    return jnp.where(sound | ~owes | (part > 1), 1.0, part), sound
+
+
+def leap(differences: Array, before: Array) -> Array:
+    """How many times the last differences of a sequence are still to come, at least: lambda / (1 - lambda).
+
+    While the set in default stays, differences follow d' = M d with M >= 0. If d' >= lambda d in every bank, then
+    M d' >= lambda d' too, and all that follow add up to d' lambda / (1 - lambda) or more. Going on from there neither
+    passes the solution nor turns the sequence round, and a further default only takes it further the same way.
+    Args: `differences` `[N]` of the last sweep, `before` `[N]` of the one before it, both at least 0.
+    Returns: `[]`, 0 where they do not shrink everywhere. Source: bounds of Collatz 1942 and Wielandt 1950.
+    """
+    moved = before > 0
+    ratio = differences / jnp.where(moved, before, 1.0)
+    least = jnp.where(moved, ratio, jnp.inf).min()
+    shrinks = jnp.where(moved, ratio, 0.0).max() < 1
+    least = jnp.where(jnp.isfinite(least) & shrinks, jnp.minimum(least, LARGEST_RATIO), 0.0)
+    return least / (1 - least)
 
 
 def clearing(
@@ -112,8 +137,9 @@ def clearing(
     """The clearing payments of a network of debts, with or without costs of bankruptcy.
 
     p_i = pbar_i if e_i + sum_j rho_j L_ji - v_i >= pbar_i, else [alpha e_i + beta sum_j rho_j L_ji - v_i]+, with
-    p_i = rho_i pbar_i, from rho = 1 by sweeps downward: payments fall, and the set of those in default only grows.
-    With alpha = beta = 1 the solution is unique where everybody is within reach of cash; else there may be several.
+    p_i = rho_i pbar_i, from rho = 1 by sweeps downward: payments fall, and the set of those in default only grows;
+    where it stays, some sweeps `leap`. With alpha = beta = 1 the solution is unique where everybody is within reach of
+    cash; else there may be several.
 
     Args:
       liabilities: `[N, N]`, L_ij that i owes j, money; no diagonal.
@@ -134,15 +160,22 @@ def clearing(
     downward = which == "greatest"
     _, change = tolerances(system.assets.dtype)
 
+    # Leaps need sweeps that do not bend upward: not where a senior claim leaves nothing, nor where banks recover.
+    straight = (system.senior <= 0).all() & downward
+
     def solve(gap: Callable[[Array], Array], start: Array) -> Array:
-        def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            share, _, count = carry
-            new = share + gap(share)
+        def sweep(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+            share, before, sound, _, count = carry
+            new, still_sound = swept(system, share)
             # Kept monotone, so that rounding cannot make it turn for ever.
             new = jnp.minimum(new, share) if downward else jnp.maximum(new, share)
-            return new, jnp.abs(new - share).max() > change, count + 1
+            moved = jnp.abs(new - share)
+            leaps = straight & (count % LEAP == LEAP - 1) & (sound == still_sound).all()
+            further = jnp.maximum(new - jnp.where(leaps, leap(moved, before), 0.0) * moved, 0.0)
+            return further, moved, still_sound, moved.max() > change, count + 1
 
-        return jax.lax.while_loop(lambda c: c[1] & (c[2] < SWEEPS), sweep, (start, jnp.array(True), jnp.array(0)))[0]
+        begin = (start, jnp.zeros_like(start), jnp.zeros(start.shape, bool), jnp.array(True), jnp.array(0))
+        return jax.lax.while_loop(lambda c: c[3] & (c[4] < SWEEPS), sweep, begin)[0]
 
     def tangent(gap: Callable[[Array], Array], target: Array) -> Array:
         return jnp.linalg.solve(jax.jacobian(gap)(target), target)

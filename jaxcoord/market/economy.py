@@ -10,9 +10,10 @@ import jax.numpy as jnp
 
 from jaxcoord import random
 from jaxcoord.errors import ParameterError
+from jaxcoord.market import memory, phases
 from jaxcoord.market import observables as measured
-from jaxcoord.market import phases
 from jaxcoord.market.credit import reserve_choice
+from jaxcoord.market.delivery import SETTLEMENTS
 from jaxcoord.market.draws import Draws, draw
 from jaxcoord.market.futures import variation_at_stake
 from jaxcoord.market.ledger import (
@@ -31,6 +32,7 @@ from jaxcoord.market.resolution import resolve
 from jaxcoord.market.state import Economy, Watch, begin
 from jaxcoord.market.timeline import STAGES, WINDOW, first_detected, is_crash, stages_present
 from jaxcoord.market.trade import trade
+from jaxcoord.market.wind_down import wind_down
 from jaxcoord.model import Model, observable, param, static
 
 Array = jax.Array
@@ -39,23 +41,31 @@ PLACEMENTS_EVERY = 5
 RESERVES = (0.02, 0.5, 97)  # ratios among which issuers choose: from, to, how many
 HORIZON = 20  # steps over which they reckon
 DEVIATION = 1.5  # of withdrawals, over their mean
+AUDIT = 1  # what the key of a step is folded with to draw who is audited
 
 
 class ComputeEconomy(Model):
     """An economy of compute: users with machines and tasks, issuers of promises, a Mint that may or may not rescue.
 
     One step is a day: (1) machines fail and tasks arrive; (2) users deposit and (3) borrow, issuers lend to one
-    another; (4) compute is traded for credits; (5) the treasury rewards tasks; (6) loans fall due, machines are sold,
-    users default; (7) shocks strike, forwards are marked; (8) depositors withdraw, (9) issuers are rescued or
-    (10) resolved; (11) to (14) withdrawals, debts between issuers, rescue credit and dividends are paid; (15) agents
-    learn; (16) the operator may pull the plug, which freezes everything. Every stock is a whole number, every
-    operation a double entry, and every identity of the accounts is checked after every phase.
+    another; (4) compute is traded for credits, and what was sold forward may have to be delivered; (5) the treasury
+    rewards tasks; (6) loans fall due, machines are sold, users default; (7) shocks strike, forwards are marked, pages
+    of the shared memory are taken and fines paid; (8) depositors withdraw, (9) issuers are rescued or (10) resolved;
+    (11) to (14) withdrawals, debts between issuers, rescue credit and dividends are paid; (15) agents learn; (16) the
+    operator may pull the plug, which freezes everything, after all claims are settled if there is to be a wind-down.
+    Every stock is a whole number, every operation a double entry, and every identity of the accounts is checked after
+    every phase.
 
-    Defaults have no brokers, no forwards and no rescue. `reserve_ratio=1` ends lending beyond reserves. With int32 the
-    base credits must stay below 2**28 and are best begun below 2**24; where a population outgrows that, it is halted
-    at its last whole step and flagged `overflow`, as one whose base outgrows `base_limit` is `hyperinflation`.
-    Source: reference economy of the compute market; rescue as in Bagehot 1873, resolution as in Rogers & Veraart 2013,
-      cash in the market as in Allen & Gale 1994.
+    Defaults have no brokers, no forwards, no rescue and no shared memory. `reserve_ratio=1` ends lending beyond
+    reserves. Policies to sweep: `reserve_ratio`, `capital_buffer`, `margin`, `connectivity`, `price_limit`, `plug`,
+    `fee` (a tax on sales), `policy` (rescue), `market="sharing"` (a protocol instead of a market), `settlement`,
+    `memory` (an accord). The fee falls on sellers after the trade: nobody trades less for it, money moves.
+
+    With int32 the base credits must stay below 2**28 and are best begun below 2**24; where a population outgrows that,
+    it is halted at its last whole step and flagged `overflow`, as one whose base outgrows `base_limit` is
+    `hyperinflation`.
+    Source: accounts after Godley & Lavoie 2007; rescue as in Bagehot 1873, resolution as in Rogers & Veraart 2013, cash
+      in the market as in Allen & Gale 1994, the shared memory as in Ostrom, Gardner & Walker 1994.
     """
 
     kappa: int = param(4, doc="compute that a machine yields in a step", unit="compute units", low=1, high=1000)
@@ -95,6 +105,16 @@ class ComputeEconomy(Model):
     maturity: int = param(10, doc="steps from the opening of forwards to their settlement", unit="steps", low=2)
     outsiders: float = param(0.5, doc="share of users who need a broker, where there may be any", low=0, high=1)
     spread: float = param(0.4, doc="spread of a single broker, over the price", low=0, high=2)
+    pages: int = param(1000, doc="R, pages of the shared memory", unit="pages", low=1, high=1_000_000)
+    page_worth: float = param(
+        2.0, doc="what a page yields beyond its use elsewhere while the pool is empty; nothing when it is full",
+        unit="compute units/page", low=0, high=1000,
+    )  # fmt: skip
+    audit: float = param(0.2, doc="under an accord: probability that a user's pages are checked", low=0, high=1)
+    fine: float = param(
+        10.0, doc="fine for a page over quota at the first offence, twice as much after each, paid at the spot price",
+        unit="compute units/page", low=0, high=1_000_000,
+    )  # fmt: skip
     entry_cost: float = param(0.0, doc="what a user must gain by turning broker, per step", unit="credits", low=0)
     size: int = static(120, doc="N, agents", unit="individuals", low=2)
     issuers: int = static(8, doc="M, agents who issue promises", unit="individuals", low=1)
@@ -104,6 +124,14 @@ class ComputeEconomy(Model):
     )  # fmt: skip
     brokers: int = static(0, doc="most brokers that there may be; 0: everybody has market access", low=0, high=64)
     futures: bool = static(False, doc="whether compute is traded forward")
+    settlement: str = static(
+        "cash", doc="how forwards end: by a last payment, or by delivery, for which short sellers buy what they lack",
+        choices=SETTLEMENTS,
+    )  # fmt: skip
+    memory: str = static(
+        "none", doc="shared memory: none, open to all, or under an accord on quotas", choices=memory.POOLS
+    )
+    wind_down: bool = static(False, doc="whether all claims are settled when the plug is pulled")
     policy: str = static("none", doc="whom the Mint rescues", choices=POLICIES)
     adaptive: bool = static(False, doc="whether issuers choose their reserve ratio by what they believe")
     shock: str = static("none", doc="what strikes", choices=("none", "issuer", "capacity"))
@@ -130,6 +158,12 @@ class ComputeEconomy(Model):
     broker_number = observable(doc="brokers", unit="individuals")
     open_interest = observable(doc="forward compute sold and not delivered", unit="compute units")
     coverage = observable(doc="own compute of forward sellers over what they sold")
+    delivered = observable(doc="forward compute delivered in the step", unit="compute units")
+    bought_in = observable(doc="forward compute that its sellers had to buy in the step", unit="compute units")
+    failed_deliveries = observable(doc="failures to deliver forward compute since the start")
+    pages_used = observable(doc="share of the pages of the shared memory in use; 0 without one")
+    page_rent = observable(doc="what the shared memory yields, over the most that it could; 0 without one")
+    offences = observable(doc="audits since the start that found somebody over quota")
     hoarding = observable(doc="share of machines that stand idle with issuers")
     user_defaults = observable(doc="defaults of users since the start")
     resolutions = observable(doc="resolutions of issuers since the start")
@@ -171,90 +205,123 @@ class ComputeEconomy(Model):
         expected = 0.4 * jnp.asarray(self.credits, float) / (self.kappa * self.machines)
         price = jnp.maximum(1, whole(expected))
         target = jnp.full(self.issuers, self.reserve_ratio, float)
-        return begin(
+        if self.memory != "none":
+            ledger = memory.open_pool(ledger, self.pages, user)
+        state = begin(
             ledger, target, access, price, expected, phases.LIFETIME * self.kappa * expected, WINDOW, len(STAGES)
         )
+        if self.memory == "none":
+            return state
+        return state._replace(pages=jnp.asarray(self.pages, int), offences=jnp.zeros(self.size, int))
 
     def step(self, state: Economy, key: Array) -> Economy:
-        nodes = state.ledger.nodes
-        return self.advance(state, draw(key, nodes, self.issuers, self.outage, self.connectivity))
+        nodes, checked = state.ledger.nodes, None
+        if self.memory == "accord":
+            seeds = random.seeds(jax.random.fold_in(key, AUDIT))
+            checked = random.probability(random.words(seeds, jnp.arange(self.size, dtype=jnp.uint32))) < self.audit
+        return self.advance(state, draw(key, nodes, self.issuers, self.outage, self.connectivity), checked)
 
     def capacity(self, state: Economy, draws: Draws) -> Array:
-        """Phase 1: `[N]` compute units of the users."""
+        """Phase 1: `[N]` compute units of the users, from machines and from pages of the shared memory."""
         units = jnp.where(phases.users_of(state.ledger), self.kappa * (state.ledger.nodes - draws.down), 0)
+        if state.pages is not None:
+            units = units + memory.yields(state.ledger, state.pages, self.page_worth)
         if self.shock != "capacity":
             return units
         since = state.step + 1 - self.shock_step
         struck = (since >= 0) & (since < self.shock_length)
         return jnp.where(struck, whole(real(units) * (1 - self.shock_size)), units)
 
-    def advance(self, state: Economy, draws: Draws) -> Economy:
-        """The step with all that chance decides given; a halted economy stays as it is."""
-        watch, ledger, flows = Watch(state.nodes), state.ledger, state.flows
+    def advance(self, state: Economy, draws: Draws, checked: Array | None = None) -> Economy:
+        """The step with all that chance decides given; a halted economy stays as it is.
+
+        Args: `checked` `[N]` bool, who is audited under an accord on the shared memory.
+        """
+        watch, ledger = Watch(state.nodes, state.pages), state.ledger
         capacity, user = self.capacity(state, draws), phases.users_of(ledger)
         open_ = state.shut[: self.issuers] == 0
-        ledger = watch(phases.save(ledger, user & phases.at_home(ledger, open_), self.cash_share))
+        ledger = watch("deposits", phases.save(ledger, user & phases.at_home(ledger, open_), self.cash_share))
         may = user & (state.shut == 0) & (draws.urgency > phases.URGENT)
         ledger, lent = phases.borrow(ledger, self, may, open_, state.target, state.expected, state.node_price, capacity)
         at_stake = self._credits(state.ledger) + lent + self.deficit * real(ledger.minted)
-        watch(ledger)
+        watch("credit", ledger)
         meets = draws.lends & open_ & open_[:, None] & (self.placements > 0) & (state.step % PLACEMENTS_EVERY == 0)
-        ledger = watch(phases.place_reserves(ledger, meets, state.target, self.placements))
-        ledger, price, done, brokers, flows = trade(self, state, ledger, draws, capacity, watch)
-        ledger = watch(phases.produce(ledger, done, self.deficit))
+        ledger = watch("placements", phases.place_reserves(ledger, meets, state.target, self.placements))
+        ledger, price, done, failed_sellers, brokers, flows = trade(self, state, ledger, draws, capacity, watch)
+        ledger = watch("production", phases.produce(ledger, done, self.deficit))
         ledger, node_price, defaults = phases.serve_loans(ledger, self, price, state.node_price)
-        watch(ledger)
+        watch("loan service", ledger)
         if self.shock == "issuer":
             ledger = phases.strike_issuer(ledger, state.step + 1 == self.shock_step, self.shock_size)
         mark, initial = state.mark, state.initial
         if self.futures:
             at_stake = jnp.maximum(at_stake, variation_at_stake(ledger, mark, price))
+            # A seller who did not deliver may not sell again until its closure is over.
+            may = user & (state.shut == 0) if self.settlement == "physical" else user
             ledger, mark, initial = phases.trade_forwards(
-                ledger, self, draws, capacity, state.step, mark, price, state.expected, initial
+                ledger, self, draws, capacity, state.step, mark, price, state.expected, initial, may
             )
-        watch(ledger)
+        watch("shock and forwards", ledger)
+        offences = state.offences
+        if state.pages is not None and offences is not None:
+            ledger, offences = memory.use(ledger, self, state.pages, offences, price, checked)
+            watch("memory", ledger)
         calls = phases.call_promises(ledger, self, draws, state.target, node_price)
-        ledger = watch(phases.lend_overnight(ledger, calls, open_, state.target, self.placements > 0))
+        ledger = watch("withdrawals", phases.lend_overnight(ledger, calls, open_, state.target, self.placements > 0))
         short = positive(calls.due - ledger.cash[: self.issuers])
         ledger, lent_last, given = rescue(ledger, self.policy, short, open_, node_price)
         rescued = ((lent_last > 0) | (given > 0)).sum()
-        watch(ledger)
+        watch("rescue", ledger)
         deposits, _ = totals(ledger)
         owes = deposits + ledger.interbank.sum(1) + ledger.rescue > 0
         still_short = calls.due > ledger.cash[: self.issuers]
         failed = owes & (still_short | (equity(ledger, node_price) < 0))
         before = ledger
         ledger, _, failing, rounds = resolve(ledger, failed, node_price, self.recovered_reserves, self.recovered_claims)
-        watch(ledger)
+        watch("resolution", ledger)
         forgiven = (before.rescue - ledger.rescue).sum()
         lost = (before.deposits - ledger.deposits).sum() + (before.interbank - ledger.interbank).sum()
-        shut = jnp.where(defaults | jnp.pad(failing, (0, self.size - self.issuers)), self.closure, state.shut)
-        ledger = watch(phases.pay_out(ledger, calls.withdrawals))
-        ledger = watch(phases.redeem_between(ledger))
-        ledger = watch(phases.repay_mint(ledger, state.target))
-        ledger = watch(phases.pay_dividends(ledger, self, open_, state.target, node_price))
+        loss = real(lost) / jnp.maximum(real(broad_money(before)), 1)
+        closes = defaults | failed_sellers | jnp.pad(failing, (0, self.size - self.issuers))
+        shut = jnp.where(closes, self.closure, state.shut)
+        ledger = watch("pay out", phases.pay_out(ledger, calls.withdrawals))
+        ledger = watch("instalments", phases.redeem_between(ledger))
+        ledger = watch("repayment", phases.repay_mint(ledger, state.target))
+        ledger = watch("dividends", phases.pay_dividends(ledger, self, open_, state.target, node_price))
+        counts = state.counts
+        recent = jnp.concatenate([counts.recent[1:], failing.sum()[None]])
+        if self.wind_down:
+            pulled = self._pulled(recent)
+            wound, loss_at_end = wind_down(ledger, self, price, node_price)
+            ledger = watch("wind-down", jax.tree.map(lambda new, old: jnp.where(pulled, new, old), wound, ledger))
+            loss, initial = loss + jnp.where(pulled, loss_at_end, 0), jnp.where(pulled, 0, initial)
         flows = flows._replace(
             resolved=failing.sum(), rounds=rounds, rescued=rescued, defaults=defaults.sum(),
             coverage=measured.coverage(capacity, ledger.forwards),
         )  # fmt: skip
         troubled = (short > 0).any() | (rescued > 0) | failing.any()
         belief, target = self._learned(state, troubled, rescued > 0)
-        counts = state.counts
-        recent = jnp.concatenate([counts.recent[1:], flows.resolved[None]])
         counts = counts._replace(
             resolved=counts.resolved + flows.resolved, rescued=counts.rescued + rescued,
             defaults=counts.defaults + flows.defaults,
             granted=counts.granted + given.sum() + forgiven,
-            lost=counts.lost + real(lost) / jnp.maximum(real(broad_money(before)), 1),
+            failed=counts.failed + flows.failed,
+            offences=counts.offences if offences is None else offences.sum(),
+            lost=counts.lost + loss,
             crashed=counts.crashed | is_crash(recent, self.issuers), recent=recent,
         )  # fmt: skip
         violation = jnp.where(state.violation > 0, state.violation, watch.first())
         after = state._replace(
             ledger=ledger, price=price, expected=state.expected + LEARNING * (real(price) - state.expected),
             node_price=node_price, mark=mark, initial=initial, target=target, belief=belief,
-            shut=positive(shut - 1), flows=flows, counts=counts, step=state.step + 1, violation=violation, **brokers,
+            shut=positive(shut - 1), flows=flows, counts=counts, step=state.step + 1, violation=violation,
+            offences=offences, **brokers,
         )  # fmt: skip
         return self._halted(state, after, at_stake > largest())
+
+    def _pulled(self, recent: Array) -> Array:
+        """Whether the operator pulls the plug, by the resolutions of the latest steps `[W]`."""
+        return (self.plug > 0) & (real(recent.sum()) >= self.plug * self.issuers)
 
     def _learned(self, state: Economy, troubled: Array, rescued: Array) -> tuple[Array, Array]:
         """Phase 15: beliefs in rescue, and the reserve ratios that they make worth while."""
@@ -279,8 +346,7 @@ class ComputeEconomy(Model):
         """Phase 16: the halt, the stages, and the old state where the economy stands still or outgrew its numbers."""
         growth = real(base_money(after.ledger)) / jnp.maximum(real(after.base), 1)
         hyper = (self.base_limit > 0) & (growth > self.base_limit)
-        pulled = (self.plug > 0) & (real(after.counts.recent.sum()) >= self.plug * self.issuers)
-        after = after._replace(hyperinflation=hyper, halted=hyper | pulled)
+        after = after._replace(hyperinflation=hyper, halted=hyper | self._pulled(after.counts.recent))
         reserves, _ = measured.reserve_ratios(after.ledger)
         present = stages_present({
             "volume": after.flows.volume, "brokered": after.flows.brokered,
@@ -302,13 +368,17 @@ class ComputeEconomy(Model):
         base, live = real(base_money(ledger)), ~state.halted
         broad = real(broad_money(ledger))
         together, least = measured.reserve_ratios(ledger)
+        possible, pages, rent = self.kappa * real(state.nodes), jnp.zeros_like(broad), jnp.zeros_like(broad)
+        if state.pages is not None:
+            pages, rent = memory.share_used(ledger, state.pages), memory.rent(ledger, state.pages)
+            possible = possible + memory.most(state.pages, self.page_worth)
         seen = {
             "price": state.price,
             "node_price": state.node_price,
             "volume": jnp.where(live, flows.volume, 0),
             "inflation": jnp.where(live, flows.inflation, 0),
             "efficiency": jnp.where(live, measured.efficiency(flows.used, flows.urgency), 0),
-            "welfare": jnp.where(live, measured.welfare(flows.used, flows.urgency, self.kappa * state.nodes), 0),
+            "welfare": jnp.where(live, measured.welfare(flows.used, flows.urgency, possible), 0),
             "unmet": jnp.where(live, measured.unmet(flows.used, flows.urgency), 1),
             "multiplier": measured.money_multiplier_of(ledger),
             "velocity": jnp.where(live, real(flows.spending) / jnp.maximum(broad, 1), 0),
@@ -325,6 +395,12 @@ class ComputeEconomy(Model):
             "broker_number": state.brokers.sum(),
             "open_interest": positive(ledger.forwards).sum(),
             "coverage": flows.coverage,
+            "delivered": jnp.where(live, flows.delivered, 0),
+            "bought_in": jnp.where(live, flows.bought_in, 0),
+            "failed_deliveries": counts.failed,
+            "pages_used": pages,
+            "page_rent": rent,
+            "offences": counts.offences,
             "hoarding": measured.hoarding(ledger),
             "user_defaults": counts.defaults,
             "resolutions": counts.resolved,

@@ -5,7 +5,7 @@ an amount and a share is formed in the default float, floored, clamped to what t
 both sides, so that conservation never depends on a rounding. In float32 an amount above 2**24 may be shared out a few
 credits differently than by exact arithmetic; in float64 amounts to 2**53 are exact, and so are the reference cases.
 
-Source: reference economy of the compute market; balance sheets after Godley & Lavoie 2007, Monetary Economics.
+Source: balance sheets after Godley & Lavoie 2007, Monetary Economics.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ class Ledger(NamedTuple):
     """Base credits at the clearing house."""
     minted: Array
     """Base credits ever created outright."""
+    pages: Array | None = None
+    """`[N]` pages in use of a shared memory; None: there is none."""
+    free: Array | None = None
+    """Pages of it that nobody uses."""
 
 
 def open_ledger(cash: Any, nodes: Any, home: Any, issuers: int) -> Ledger:
@@ -182,20 +186,24 @@ def broad_money(ledger: Ledger) -> Array:
     return ledger.cash[ledger.rescue.shape[0] :].sum() + ledger.deposits.sum()
 
 
-def identities(ledger: Ledger, nodes: Array) -> dict[str, Array]:
+def identities(ledger: Ledger, nodes: Array, pages: Array | None = None) -> dict[str, Array]:
     """Whether each identity of the accounts holds, exactly.
 
-    Args: `nodes`, the machines that there are in all.
+    Args: `nodes` and `pages`, the machines and the pages of shared memory that there are in all.
     Returns: truth values by name: `sum to zero` (every liability is somebody's asset), `base credits` (all of them
       minted or lent by the Mint), `clearing house` (cash equals margins, positions sum to zero), `nodes` (none lost),
-      `not negative` (no stock is).
+      `not negative` (no stock is); with a shared memory also `pages` (those in use and those free are all).
     """
     base = base_money(ledger)
     mint = ledger.treasury + ledger.rescue.sum() - base
     house = ledger.clearing_cash - ledger.margin.sum()
-    stocks = (ledger.cash, ledger.deposits, ledger.loans, ledger.interbank, ledger.rescue, ledger.margin, ledger.nodes)
+    stocks = [ledger.cash, ledger.deposits, ledger.loans, ledger.interbank, ledger.rescue, ledger.margin, ledger.nodes]
+    memory = {}
+    if ledger.pages is not None and ledger.free is not None and pages is not None:
+        stocks += [ledger.pages, ledger.free]
+        memory = {"pages": ledger.pages.sum() + ledger.free == pages}
     least = jnp.stack([x.min() for x in (*stocks, ledger.treasury)]).min()
-    return {
+    return memory | {
         "sum to zero": net_worth(ledger).sum() + mint + house == 0,
         "base credits": base == ledger.minted + ledger.rescue.sum(),
         "clearing house": (house == 0) & (ledger.forwards.sum() == 0),

@@ -1,7 +1,7 @@
 """The phases of a step of the economy: pure functions from ledger to ledger. All identities hold between any two.
 
 `U` are users, agents who are not issuers. Amounts are floored, and raised where a debtor or a requirement rounds
-against the holder. Source: reference economy of the compute market, section 3.
+against the holder. Source: stock-flow consistent phases after Godley & Lavoie 2007, Monetary Economics.
 """
 
 from __future__ import annotations
@@ -79,9 +79,14 @@ def place_reserves(ledger: Ledger, lends: Array, target: Array, size: Any) -> Le
     return credit.place(ledger, lends, each)
 
 
-def pay_fee(ledger: Ledger, fee: Any, sold: Array, price: Array) -> Ledger:
-    """Sellers pay a share of what they sold for to the treasury, out of promises, as far as reserves last."""
-    due = jnp.minimum(whole(fee * real(sold) * real(price)), ledger.deposits)
+def fee_on(fee: Any, sold: Array, price: Array) -> Array:
+    """`[N]` credits: a share of what each sold for."""
+    return whole(fee * real(sold) * real(price))
+
+
+def pay_fee(ledger: Ledger, owed: Array) -> Ledger:
+    """Sellers pay what they owe `[N]` to the treasury, out of promises, as far as reserves last."""
+    due = jnp.minimum(owed, ledger.deposits)
     return collect(ledger, scaled_at_home(ledger, due, ledger.cash[: ledger.rescue.shape[0]]))
 
 
@@ -101,14 +106,19 @@ class Service(NamedTuple):
     """`[N]` bool."""
 
 
-def trade_nodes(ledger: Ledger, due: Array, price: Array, node_price: Array, kappa: Any) -> tuple[Ledger, Array]:
-    """Phase 6, machines: those who cannot pay what is due sell to those who can, for what cash there is."""
+def trade_nodes(
+    ledger: Ledger, due: Array, price: Array, node_price: Array, kappa: Any, parts: int = 4
+) -> tuple[Ledger, Array]:
+    """Phase 6, machines: those who cannot pay what is due sell to those who can, for what cash there is.
+
+    Issuers offer one in so many `parts` of their machines. Returns: the ledger and the price of a machine.
+    """
     user = users_of(ledger)
     liquid = ledger.cash + ledger.deposits
     short = positive(due - liquid)
     sells = user & (short > 0)
     needed = jnp.minimum(ledger.nodes, raised(real(short) / jnp.maximum(node_price, 1)))
-    offered = jnp.where(user, jnp.where(sells, needed, 0), -(-ledger.nodes // 4))
+    offered = jnp.where(user, jnp.where(sells, needed, 0), -(-ledger.nodes // parts))
     budget = jnp.where(user & ~sells, whole(BUDGET * real(positive(liquid - due))), 0)
     units, fundamental = offered.sum(), LIFETIME * kappa * real(price)
     trade = jnp.minimum(fundamental, real(budget).sum() / jnp.maximum(real(units), 1))
@@ -137,17 +147,23 @@ def strike_issuer(ledger: Ledger, struck: Array, loss: Any) -> Ledger:
     return ledger._replace(cash=grown(ledger.cash, -lost), treasury=ledger.treasury + lost.sum())
 
 
+def matures(rules: Any, step: Array) -> Array:
+    """Whether forwards end in a step, the first being 0."""
+    return step % rules.maturity == rules.maturity - 1
+
+
 def trade_forwards(
     ledger: Ledger, rules: Any, draws: Any, capacity: Array, step: Array, mark: Array, price: Array, expected: Array,
-    initial: Array,
+    initial: Array, may: Array,
 ) -> tuple[Ledger, Array, Array]:  # fmt: skip
     """Phase 7, forwards: contracts of `maturity` steps, opened together, marked every step, settled at the spot price.
 
-    The forward price is the expected spot price. A user wants to buy or sell forward `hedge` times what it would trade
-    at that price with today's urgency. Accounts that cannot meet a margin call are closed out.
+    The forward price is the expected spot price. A user who `may` wants to buy or sell forward `hedge` times what it
+    would trade at that price with today's urgency. Accounts that cannot meet a margin call are closed out. Where they
+    are settled in kind, what is left of positions when they end is what could not be delivered.
     Returns: the ledger, the mark, and the initial margins.
     """
-    opens, ends = step % rules.maturity == 0, step % rules.maturity == rules.maturity - 1
+    opens, ends = step % rules.maturity == 0, matures(rules, step)
     forward = jnp.where(ends, price, jnp.maximum(1, whole(expected + 0.3 * (real(price) - expected))))
     ledger, _ = mark_forwards(ledger, mark, forward)
     ledger, _, fails = margin_call(ledger, initial, rules.maintenance)
@@ -155,7 +171,7 @@ def trade_forwards(
     ended = release(ledger._replace(forwards=jnp.where(ends, 0, ledger.forwards)))
     money = real(ledger.cash + ledger.deposits)
     wish = whole(rules.hedge * spot.net_purchase(money, real(capacity), draws.urgency, real(forward)))
-    wanted = jnp.where(opens & users_of(ledger), wish, 0)
+    wanted = jnp.where(opens & may, wish, 0)
     opened, posted = open_forwards(ended, wanted, forward, rules.margin)
     return opened, forward, jnp.where(ends, 0, initial) + posted
 

@@ -12,8 +12,9 @@ from jaxcoord.market.ledger import Ledger, identities
 Array = jax.Array
 
 PHASES = (
-    "deposits", "credit", "placements", "spot market", "fees", "production", "loan service", "shock and forwards",
-    "withdrawals", "rescue", "resolution", "pay out", "instalments", "repayment", "dividends",
+    "deposits", "credit", "placements", "spot market", "delivery", "fees", "production", "loan service",
+    "shock and forwards", "memory", "withdrawals", "rescue", "resolution", "pay out", "instalments", "repayment",
+    "dividends", "wind-down",
 )  # fmt: skip
 
 
@@ -45,6 +46,12 @@ class Flows(NamedTuple):
     """Issuers rescued."""
     defaults: Array
     """Users who default on a loan."""
+    delivered: Array
+    """Units of forward compute delivered."""
+    bought_in: Array
+    """Units of them that their sellers had to buy."""
+    failed: Array
+    """Sellers of forward compute who could not deliver all of it."""
 
 
 class Counts(NamedTuple):
@@ -55,6 +62,10 @@ class Counts(NamedTuple):
     defaults: Array
     granted: Array
     """Base credits given to failing issuers, and rescue credit written off."""
+    failed: Array
+    """Failures to deliver forward compute."""
+    offences: Array
+    """Audits that found somebody over quota in the shared memory."""
     lost: Array
     """Float: credits that creditors of failed issuers lost, over broad money at the time."""
     crashed: Array
@@ -106,13 +117,17 @@ class Economy(NamedTuple):
     """Base credits at the start."""
     nodes: Array
     """Machines that there are."""
+    pages: Array | None = None
+    """Pages of shared memory that there are; None: there is no such memory."""
+    offences: Array | None = None
+    """`[N]` audits that found each over quota."""
 
 
 def no_flows(agents: int) -> Flows:
     """Nothing has passed, and nobody has sold forward (coverage 1)."""
     zero, none = jnp.zeros((), float), jnp.zeros((), int)
     used, urgency = jnp.zeros(agents, int), jnp.zeros(agents, float)
-    return Flows(none, none, none, none, zero, zero, used, urgency, zero + 1, none, none, none, none)
+    return Flows(none, none, none, none, zero, zero, used, urgency, zero + 1, *(none,) * 7)
 
 
 def begin(
@@ -127,7 +142,7 @@ def begin(
     agents, kind = ledger.cash.shape[0], jnp.zeros((), float).dtype
     none, zero, no = jnp.zeros((), int), jnp.zeros((), kind), jnp.zeros((), bool)
     everybody = jnp.zeros(agents, int)
-    counts = Counts(none, none, none, none, zero, no, jnp.zeros(window, int))
+    counts = Counts(*(none,) * 6, zero, no, jnp.zeros(window, int))
     return Economy(
         ledger=ledger, price=jnp.asarray(price, int), expected=jnp.asarray(expected, kind),
         node_price=jnp.asarray(node_price, kind), mark=jnp.asarray(price, int), initial=everybody,
@@ -142,17 +157,17 @@ def begin(
 class Watch:
     """Checks the identities after each phase of a step, and remembers the first that fails."""
 
-    def __init__(self, nodes: Array):
-        self.nodes = nodes
-        self.holds: list[Array] = []
+    def __init__(self, nodes: Array, pages: Array | None = None):
+        self.nodes, self.pages = nodes, pages
+        self.holds: dict[int, Array] = {}
 
-    def __call__(self, ledger: Ledger, *others: Array) -> Ledger:
+    def __call__(self, phase: str, ledger: Ledger, *others: Array) -> Ledger:
         """The ledger itself; `others` are truths that must hold too, such as that as much is bought as sold."""
-        every = jnp.stack([*identities(ledger, self.nodes).values(), *others])
-        self.holds.append(every.all())
+        every = jnp.stack([*identities(ledger, self.nodes, self.pages).values(), *others])
+        self.holds[PHASES.index(phase)] = every.all()
         return ledger
 
     def first(self) -> Array:
-        """1 + index of the first phase after which an identity failed; 0: all hold."""
-        failed = ~jnp.stack(self.holds)
-        return jnp.where(failed.any(), jnp.argmax(failed) + 1, 0).astype(int)
+        """1 + index in `PHASES` of the first phase after which an identity failed; 0: all hold."""
+        failed, numbers = ~jnp.stack(list(self.holds.values())), jnp.asarray([*self.holds], int)
+        return jnp.where(failed.any(), numbers[jnp.argmax(failed)] + 1, 0).astype(int)
