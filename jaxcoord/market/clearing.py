@@ -174,7 +174,13 @@ def clearing(
             further = jnp.maximum(new - jnp.where(leaps, leap(moved, before), 0.0) * moved, 0.0)
             return further, moved, still_sound, moved.max() > change, count + 1
 
-        begin = (start, jnp.zeros_like(start), jnp.zeros(start.shape, bool), jnp.array(True), jnp.array(0))
+        begin: tuple[Array, ...] = (
+            start,
+            jnp.zeros_like(start),
+            jnp.zeros(start.shape, bool),
+            jnp.array(True),
+            jnp.array(0),
+        )
         return jax.lax.while_loop(lambda c: c[3] & (c[4] < SWEEPS), sweep, begin)[0]
 
     def tangent(gap: Callable[[Array], Array], target: Array) -> Array:
