@@ -20,7 +20,19 @@ if _FUSION not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --{_FUSION}=".strip()
 
 if TYPE_CHECKING:
-    from jaxcoord import engine, evolution, exploration, figures, games, identity, market, model, networks, random
+    from jaxcoord import (
+        engine,
+        evolution,
+        exploration,
+        figures,
+        games,
+        identity,
+        language,
+        market,
+        model,
+        networks,
+        random,
+    )  # fmt: skip
     from jaxcoord.engine import Record, linspace, load, logspace, loguniform, simulate, sweep, uniform
     from jaxcoord.errors import ConfigError, Interrupted, JaxcoordError, ParameterError, StoreError
     from jaxcoord.figures import plot
@@ -33,6 +45,7 @@ _MODULES = (
     "figures",
     "games",
     "identity",
+    "language",
     "market",
     "model",
     "networks",

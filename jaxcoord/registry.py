@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxcoord.errors import ParameterError, nearest
 
-_SYSTEMS = ("networks", "games", "evolution", "identity", "exploration", "market")
+_SYSTEMS = ("networks", "games", "evolution", "identity", "exploration", "market", "language")
 BUILT_IN = tuple(f"jaxcoord.{system}" for system in _SYSTEMS)
 _components: dict[str, type] = {}
 

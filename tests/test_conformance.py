@@ -68,6 +68,48 @@ MODELS = {
         size=6, exploiters=0.2, mimics=0.1, mu=0.1, humour=0.1, consent=0.5, entanglement=0.2, settling=1, rounds=2
     ),
     "compute-economy": jc.market.ComputeEconomy(size=20, issuers=3),
+    "lewis-replicator": jc.language.LewisReplicator([0.6, 0.4], background=1.0),
+    "lewis-replicator, one population": jc.language.LewisReplicator(
+        [0.5, 0.3, 0.2], dynamics="one-population", mutation=0.01
+    ),
+    "lewis-replicator, behavioural": jc.language.LewisReplicator([0.5, 0.3, 0.2], dynamics="behavioural", signals=3),
+    "roth-erev": jc.language.RothErev(plays=5),
+    "naming-game": jc.language.NamingGame(0.5, size=6, events=5),
+    "language-evolution": jc.language.LanguageEvolution(size=10, samples=2, similarity=0.1),
+    "language-evolution, random": jc.language.LanguageEvolution(size=10, parent="random"),
+    "collective-search": jc.exploration.CollectiveSearch(
+        Ring(), copy_noise=0.1, search_noise=0.1, size=10, bits=6, interactions=2
+    ),
+    "collective-search, shared": jc.exploration.CollectiveSearch(
+        copy_noise=0.1, rule="always-adopt", mishearing="shared", size=10, bits=6, interactions=2
+    ),
+    "referential-game": jc.language.ReferentialGame(
+        turnover=2,
+        noise=0.1,
+        values=3,
+        vocabulary=5,
+        length=2,
+        pairs=2,
+        held_out=2,
+        hidden=4,
+        embedding=2,
+        batch=4,
+        updates=2,
+    ),
+    "language-drift": jc.language.LanguageDrift(
+        caps=[2, 1],
+        caps_from=[0, 1],
+        turnover=2,
+        attributes=1,
+        values=3,
+        vocabulary=6,
+        length=2,
+        hidden=4,
+        embedding=2,
+        school=2,
+        updates=2,
+        lessons=1,
+    ),
     "compute-economy, everything": jc.market.ComputeEconomy(
         size=20,
         issuers=3,

@@ -1,5 +1,6 @@
 """Exploration: populations that search rugged landscapes and learn from each other."""
 
+from jaxcoord.exploration.collective import CollectiveSearch, cyclic_landscape
 from jaxcoord.exploration.landscape import (
     Landscape,
     all_fitness,
@@ -15,6 +16,7 @@ from jaxcoord.exploration.march import Organization, OrganizationalLearning
 from jaxcoord.exploration.search import NetworkSearch, Searchers
 
 __all__ = [
+    "CollectiveSearch",
     "Landscape",
     "NetworkSearch",
     "Organization",
@@ -22,6 +24,7 @@ __all__ = [
     "Searchers",
     "all_fitness",
     "crossover",
+    "cyclic_landscape",
     "distinct",
     "fitness",
     "global_maximum",
