@@ -20,6 +20,7 @@ import jaxcoord as jc
 from experiments.verdict import Row, Verdict
 from jaxcoord import figures
 from jaxcoord.figures import style
+from jaxcoord.language import world
 from jaxcoord.language.drift import LanguageDrift
 
 OTHER = "other program"
@@ -159,14 +160,13 @@ def told(symbols: np.ndarray, attributes: int, values: int) -> str:
 
 
 def codes(data: xr.Dataset, conditions: list[str], model: LanguageDrift, shown: int = 8) -> Table:
-    """Some meanings, and how one community says them at the start and at the end."""
+    """Some meanings, how people say them, and how one community of each condition does at the end."""
     table = Table("meaning", "people", *conditions, box=None, title="the code before and after", title_justify="left")
-    first = data.messages.isel(replicate=0)
+    human = world.human_code(model.attributes, model.values, model.length)
+    last = data.messages.isel(replicate=0, step=-1).astype(int)
     for place in np.linspace(0, data.sizes["meaning"] - 1, shown).round().astype(int):
-        rows = [first.isel(step=0, condition=0, meaning=place)] + [
-            first.sel(condition=c).isel(step=-1, meaning=place) for c in conditions
-        ]
-        said = [told(row.values.astype(int), model.attributes, model.values) for row in rows]
+        rows = [human[place], *(last.sel(condition=c).isel(meaning=place).values for c in conditions)]
+        said = [told(row, model.attributes, model.values) for row in rows]
         table.add_row(str(data.meaning.values[place]), *said)
     return table
 
@@ -201,12 +201,17 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
         chosen["squeeze"] = FREE | VILLAGE_SQUEEZE
     steps, communities = (8, 6) if small else (30, 100)
     few = SEEN if not small else tuple(n for n in SEEN if not n.startswith(("fresh", "linear")))
+    start = None
     data = talked(village, chosen, steps, communities, 2 if small else 3, out / name / "thousand", fresh, few)
     if not small:
         students = LanguageDrift(**VILLAGE, lessons=50)
         with_students = talked(students, {STUDENTS: FREE}, steps, communities, 3, out / name / "students", fresh, few)
         data = xr.concat([data, with_students], "condition")
+        still = talked(village, {"start": FREE | {"learning_rate": 0.0}}, 1, 50, 1, out / name / "start", fresh, few)
+        start = 100 * float(still.comprehension.mean())
     rows = village_rows(data, steps)
+    if start is not None:
+        rows.append(Row("thousand: comprehension after school", start / 100, 1, 0.02, OTHER))
     console = Console()
     console.print(outcome(data))
     console.print(codes(data, ["free", "turnover", "free + anchor"], village))
@@ -216,7 +221,7 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
         console.print(outcome(table))
         console.print(codes(table, ["free", "turnover", "free + anchor"], LanguageDrift()))
     path = out / name / "figures" / "comprehension_lost.png"
-    figures.save(draw(data, village.updates), path)
+    figures.save(draw(data, village.updates, start), path)
     return Verdict("comprehension-lost: how far people can follow", rows, [path])
 
 
@@ -239,7 +244,7 @@ def outcome(data: xr.Dataset) -> Table:
 
 
 @style.styled
-def draw(data: xr.Dataset, updates: int) -> Any:
+def draw(data: xr.Dataset, updates: int, start: float | None) -> Any:
     """Comprehension over updates of self-play: under pressures, and with what keeps a language; means, 95 %."""
     figure = style.new_figure((9.5, 4.2))
     panels = figure.subplots(1, 2, sharey=True)
@@ -252,10 +257,12 @@ def draw(data: xr.Dataset, updates: int) -> Any:
             values = 100 * data.comprehension.sel(condition=condition)
             mean, error = values.mean("replicate"), values.std("replicate", ddof=1) / np.sqrt(data.sizes["replicate"])
             at = data.step.values * updates
+            if start is not None:
+                at, mean, error = np.append(0, at), np.append(start, mean), np.append(0, error)
             axes.plot(at, mean, color=looks.colour, linestyle=looks.line, label=condition)
             axes.fill_between(at, mean - 1.96 * error, mean + 1.96 * error, color=looks.colour, alpha=0.2, linewidth=0)
         axes.axhline(0, color="black", linestyle=":", linewidth=1)
         axes.set(xlabel="updates of self-play", title=title)
-        axes.legend(handlelength=4, loc="lower left")
+        axes.legend(handlelength=4, loc="lower left", frameon=True, framealpha=0.9)
     panels[0].set(ylabel="comprehension by people, %", ylim=(-12, 104))
     return figure

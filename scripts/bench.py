@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import bench_identity
+import bench_language
+import bench_market
 import jax
 import jax.numpy as jnp
 
@@ -27,7 +29,7 @@ from jaxcoord import random
 
 REPEATS = 5
 Row = dict[str, Any]
-SUITES: dict[str, Callable[[], list[Row]]] = dict(bench_identity.SUITES)
+SUITES: dict[str, Callable[[], list[Row]]] = bench_identity.SUITES | bench_language.SUITES | bench_market.SUITES
 
 
 def suite(name: str) -> Callable:
@@ -318,7 +320,7 @@ def main() -> None:
         rows = SUITES[name]()
         results["suites"][name] = rows
         for r in rows:
-            print(f"{name:12} {r['what']:58} {r['value']:>10.4g} {r['unit']:18} {r['target']}", flush=True)
+            print(f"{name:15} {r['what']:58} {r['value']:>10.4g} {r['unit']:18} {r['target']}", flush=True)
     if not asked.suites:
         asked.out.mkdir(parents=True, exist_ok=True)
         path = asked.out / f"bench-{''.join(c if c.isalnum() else '-' for c in device.lower())}.json"

@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import jax
 import numpy as np
 import peers_closed_forms
+import peers_language
 import peers_market
 import peers_repeated
 from bench import device_name
@@ -114,11 +116,14 @@ GAME_SEED = 5  # ten strategies, of which several last, and one attractor: the s
 COMPARISONS: dict[str, Callable[[], dict[str, Any]]] = {
     "alpha-rank": peers_closed_forms.alpha_rank,
     "clearing": peers_market.clearing,
+    "market": peers_market.market,
+    "language-measures": peers_language.language_measures,
     "match-fidelity": peers_repeated.match_fidelity,
     "match-noise": peers_repeated.match_noise,
     "match-statistics": peers_repeated.match_statistics,
     "moran": peers_repeated.moran,
     "pairwise-comparison": pairwise_comparison,
+    "reconstruction-game": peers_language.reconstruction_game,
     "replicator-field": peers_closed_forms.replicator_field,
     "small-mutation-limit": peers_closed_forms.small_mutation_limit,
     "stationary-distribution": peers_closed_forms.stationary_distribution,
@@ -143,19 +148,31 @@ def main() -> int:
     asked_for.add_argument("name", nargs="?", choices=sorted(COMPARISONS))
     asked_for.add_argument("--all", action="store_true", help="one after the other")
     parser.add_argument("--json", action="store_true", help="end each with one line of JSON")
+    parser.add_argument("--econojax", type=Path, metavar="PATH", help="a checkout of EconoJax, for the market")
+    parser.add_argument("--egg", type=Path, metavar="PATH", help="a checkout of EGG, for the two of language")
     parser.add_argument("--out", type=Path, help="folder for a file peers-NAME-DEVICE.json of each")
     asked = parser.parse_args()
+    comparisons = COMPARISONS | {
+        "market": partial(peers_market.market, asked.econojax),
+        "language-measures": partial(peers_language.language_measures, asked.egg),
+        "reconstruction-game": partial(peers_language.reconstruction_game, asked.egg),
+    }
     agree = True
     for name in sorted(COMPARISONS) if asked.all else [asked.name]:
         try:
-            found = COMPARISONS[name]()
+            found = comparisons[name]()
         except ImportError as error:
             print(f"compare_peers: {error.name} is not installed: pip install -e '.[peers]'", file=sys.stderr)
+            return 2
+        except FileNotFoundError as error:
+            print(f"compare_peers: {error}", file=sys.stderr)
             return 2
         found |= {"device": device_name(), "jax": jax.__version__, "jaxcoord": jc.__version__}
         agree = agree and found["agree"]
         for work in found["works"]:
             print(line(work))
+        for note in found.get("notes", []):
+            print(note)
         if asked.json:
             print(json.dumps(found))
         if asked.out:

@@ -85,9 +85,16 @@ def pytorch_game() -> Any:
     return Game()
 
 
+def found_egg(path: Path) -> None:
+    """Let Python find EGG. Raises: FileNotFoundError where there is none."""
+    if not (path / "egg" / "core").is_dir():
+        raise FileNotFoundError(f"--egg {path}: no folder egg/core in it; a checkout of EGG is needed")
+    sys.path.insert(0, str(path))
+
+
 def egg_game(path: Path) -> Any:
     """The game by EGG's own wrappers."""
-    sys.path.insert(0, str(path))
+    found_egg(path)
     import torch
     from egg import core
     from torch import nn
@@ -242,7 +249,7 @@ def language_measures(egg: Path | None = None) -> dict[str, Any]:
     """Topographic similarity of random languages of 100, 300 and 1,000 messages."""
     measure = plain_similarity
     if egg is not None:
-        sys.path.insert(0, str(egg))
+        found_egg(egg)
         from egg.core.language_analysis import TopographicSimilarity
 
         def measure(meanings: np.ndarray, messages: np.ndarray) -> float:

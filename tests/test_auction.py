@@ -99,6 +99,30 @@ def test_random_books_trade_all_that_any_price_allows():
         assert (bids * found.bought).sum() - (asks * found.sold).sum() == best
 
 
+def test_real_sizes_leave_no_crumb_of_an_order_at_the_margin():
+    """Sizes whose sums round: the price is in the interval that the order book's steps leave, found by sorting."""
+    rng = np.random.default_rng(6)
+    prices, sizes = rng.uniform(0, 100, (2, 200, 60)), rng.uniform(0.5, 9, (2, 200, 60))
+    with jax.enable_x64(True):
+        found = jax.vmap(call_auction)(prices[0], sizes[0], prices[1], sizes[1])
+    for number in range(200):
+        bids, asks = np.argsort(-prices[0, number]), np.argsort(prices[1, number])
+        wanted, offered = np.cumsum(sizes[0, number][bids]), np.cumsum(sizes[1, number][asks])
+        bid, ask = prices[0, number][bids], prices[1, number][asks]
+        volume = max(
+            min(wanted[np.searchsorted(-bid, -x, "right") - 1] if (bid >= x).any() else 0,
+                offered[np.searchsorted(ask, x, "right") - 1] if (ask <= x).any() else 0)
+            for x in np.concatenate([bid, ask])
+        )  # fmt: skip
+        last_bid, last_ask = (int(np.searchsorted(x, volume - 1e-9)) for x in (wanted, offered))
+        next_bid = last_bid + (abs(wanted[last_bid] - volume) < 1e-9)
+        next_ask = last_ask + (abs(offered[last_ask] - volume) < 1e-9)
+        low = max(ask[last_ask], bid[next_bid] if next_bid < len(bid) else -np.inf)
+        high = min(bid[last_bid], ask[next_ask] if next_ask < len(ask) else np.inf)
+        np.testing.assert_allclose([found.low[number], found.high[number]], [low, high], rtol=1e-12)
+        np.testing.assert_allclose(found.volume[number], volume, rtol=1e-12)
+
+
 def test_what_must_not_matter():
     """Empty orders anywhere, the order of equal orders under pro rata, and whether prices are whole or real."""
     for seed in range(20):

@@ -120,7 +120,7 @@ def call_auction(
     last_bid = _largest(lambda x: (demand(x) >= volume) & (x < high), low, high)
     last_ask = _largest(lambda x: (supply(x) < volume) & (x < high), low, high) + 1
 
-    def filled(keys: Array, sizes: Array, margin: Array, better: Array) -> Array:
+    def filled(keys: Array, sizes: Array, margin: Array, better: Array, reach: Array) -> Array:
         at = jnp.where(keys == margin, sizes, 0)
         left = volume - jnp.where(better, sizes, 0).sum()
         if pro_rata:
@@ -128,10 +128,12 @@ def call_auction(
             part = at * jnp.clip(share, 0, 1)
         else:
             part = jnp.clip(left - (jnp.cumsum(at) - at), 0, at)
+        # Where the margin ends with the volume it is filled, to the last digit that rounding would take from it.
+        part = jnp.where(reach <= volume, at, part)
         return jnp.where(trades, jnp.where(better, sizes, part), 0)
 
-    bought = filled(bid_keys, bid_sizes, last_bid, bid_keys > last_bid)
-    sold = filled(ask_keys, ask_sizes, last_ask, ask_keys < last_ask)
+    bought = filled(bid_keys, bid_sizes, last_bid, bid_keys > last_bid, demand(last_bid))
+    sold = filled(ask_keys, ask_sizes, last_ask, ask_keys < last_ask, supply(last_ask))
     whole = jnp.issubdtype(kind, jnp.integer)
     least, most = (jnp.iinfo(kind).min, jnp.iinfo(kind).max) if whole else (-jnp.inf, jnp.inf)
 

@@ -18,6 +18,7 @@ from jaxcoord import random
 from jaxcoord.errors import ParameterError
 
 Array = jax.Array
+INSIDE = "promise_in_bounds"
 PACKED = 4096  # agents up to whose number a sort key keeps 20 random bits beside the index
 
 
@@ -61,7 +62,7 @@ def split(money: Array, first: Array, second: Array, words: Array, saving: Any =
 
 def received(given: Array, receiver: Array) -> Array:
     """`[N]` units that reach each agent, of `given [N]` units sent to `receiver [N]`."""
-    return jnp.zeros_like(given).at[receiver].add(given, mode="promise_in_bounds")
+    return jnp.zeros_like(given).at[receiver].add(given, mode=INSIDE)
 
 
 def give_simultaneously(money: Array, receiver: Array) -> Array:
@@ -74,20 +75,23 @@ def give_simultaneously(money: Array, receiver: Array) -> Array:
     return money - given + received(given, receiver)
 
 
-def give_in_turn(money: Array, receiver: Array, turn: Array) -> Array:
-    """Each agent once, in the order of `turn`, gives one unit if it has one by then.
+def give_in_turn(money: Array, receiver: Array, in_time: Array) -> Array:
+    """Each agent once, one after the other in some order, gives one unit if it has one by then.
 
     Whoever starts without money gives if somebody gave to it before its turn. That is solved for all agents at once,
-    in as many rounds as the longest chain of such gifts: the result is that of the loop over agents.
+    in as many rounds as the longest chain of such gifts: the result is that of the loop over agents. Of their order
+    only this matters: who of each giver and receiver acts first.
 
-    Args: `money [N]` whole units, at least 0; `receiver [N]`; `turn [N]`, any numbers, the lowest acts first.
+    Args: `money [N]` whole units, at least 0; `receiver [N]`; `in_time [N]`, whether an agent acts before its receiver.
     Returns: `[N]`.
     """
-    in_time, rich = turn < turn[receiver], money > 0
+    rich = money > 0
 
     def again(state: tuple[Array, Array]) -> tuple[Array, Array]:
         gives, _ = state
-        found = rich | (received((gives & in_time).astype(money.dtype), receiver) > 0)
+        # The least numbers that there are: a round is bound by the memory that its scatter touches.
+        reached = jnp.zeros(gives.shape, jnp.int8).at[receiver].max((gives & in_time).astype(jnp.int8), mode=INSIDE)
+        found = rich | (reached > 0)
         return found, (found != gives).any()
 
     # The first round outside the loop, so that its condition starts as a traced value of the population.
@@ -106,8 +110,8 @@ def give_one_by_one(money: Array, donors: Array, receivers: Array) -> Array:
     def gift(money: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
         donor, receiver = pair
         one = (money[donor] > 0).astype(money.dtype)
-        money = money.at[donor].add(-one, mode="promise_in_bounds")
-        return money.at[receiver].add(one, mode="promise_in_bounds"), None
+        money = money.at[donor].add(-one, mode=INSIDE)
+        return money.at[receiver].add(one, mode=INSIDE), None
 
     return jax.lax.scan(gift, money, (donors, receivers))[0]
 
@@ -128,8 +132,8 @@ def pay_on_credit(money: Array, limit: Any, payers: Array, receivers: Array) -> 
         payer, receiver = pair
         borrows, repays = (money[payer] <= 0).astype(money.dtype), (money[receiver] < 0).astype(money.dtype)
         one = ((borrows == 0) | (debt + borrows - repays <= limit)).astype(money.dtype)
-        money = money.at[payer].add(-one, mode="promise_in_bounds")
-        money = money.at[receiver].add(one, mode="promise_in_bounds")
+        money = money.at[payer].add(-one, mode=INSIDE)
+        money = money.at[receiver].add(one, mode=INSIDE)
         return (money, debt + one * (borrows - repays)), None
 
     start = money, jnp.maximum(-money, 0).sum(dtype=money.dtype)
