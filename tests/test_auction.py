@@ -123,6 +123,13 @@ def test_real_sizes_leave_no_crumb_of_an_order_at_the_margin():
         np.testing.assert_allclose(found.volume[number], volume, rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, np.int8, np.uint32])
+def test_the_outermost_whole_prices_are_prices(kind):
+    ends = np.iinfo(kind)
+    found = call_auction(np.array([5, ends.max], kind), [1, 1], np.array([3, ends.min], kind), [1, 1])
+    assert (int(found.volume), int(found.low), int(found.high)) == (2, 3, 5)
+
+
 def test_what_must_not_matter():
     """Empty orders anywhere, the order of equal orders under pro rata, and whether prices are whole or real."""
     for seed in range(20):

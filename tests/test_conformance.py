@@ -110,6 +110,11 @@ MODELS = {
         updates=2,
         lessons=1,
     ),
+    "matrix-communication": jc.language.MatrixCommunication(acts=2, symbols=2, hidden=3, batch=4, updates=1),
+    "embedding-exchange": jc.language.EmbeddingExchange(meanings=3, dimensions=2, samples=1, school=1, updates=1),
+    "attacked-protocol": jc.language.AttackedProtocol(
+        rate=0.5, change=0.5, threshold=0, attack="spoof", tag_bits=1, slots=8, window=2, states=3
+    ),
     "compute-economy, everything": jc.market.ComputeEconomy(
         size=20,
         issuers=3,

@@ -39,6 +39,7 @@ def same(one, other):
     return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
 
 
+@pytest.mark.slow
 def test_people_are_the_same_for_all_and_do_not_change():
     start, *_ = programs()
     for leaf in jax.tree.leaves(start.readers):
@@ -48,6 +49,7 @@ def test_people_are_the_same_for_all_and_do_not_change():
     assert same(state.fluent, start.fluent)
 
 
+@pytest.mark.slow
 def test_pairs_leave_school_fluent():
     start, _, _, observe = programs()
     seen = observe(MODEL, start)
@@ -59,6 +61,7 @@ def test_pairs_leave_school_fluent():
     assert (seen["fresh_accuracy"] > 0.9).all()
 
 
+@pytest.mark.slow
 def test_who_does_not_learn_does_not_drift():
     start, _, say, _ = programs()
     state = after(2, learning_rate=0.0, entropy=1.0)
@@ -66,6 +69,7 @@ def test_who_does_not_learn_does_not_drift():
     np.testing.assert_array_equal(say(state), say(start))
 
 
+@pytest.mark.slow
 def test_an_undone_step_changes_nothing_and_an_allowed_one_does():
     start, _, say, _ = programs()
     hurried = {"entropy": 2.0, "learning_rate": 0.05}
@@ -75,6 +79,7 @@ def test_an_undone_step_changes_nothing_and_an_allowed_one_does():
     assert (bound.step == 3).all()
 
 
+@pytest.mark.slow
 def test_an_anchor_holds_the_language():
     start, _, say, _ = programs()
     hurried = {"entropy": 0.5, "learning_rate": 0.02}
@@ -83,6 +88,7 @@ def test_an_anchor_holds_the_language():
     assert held < moved
 
 
+@pytest.mark.slow
 def test_a_newborn_listener_knows_nothing_and_the_speaker_stays():
     one, two = after(2, learning_rate=0.0, turnover=1), after(2, learning_rate=0.0)
     assert same(one.agents.speaker, two.agents.speaker)
@@ -91,6 +97,7 @@ def test_a_newborn_listener_knows_nothing_and_the_speaker_stays():
     assert same(after(2, learning_rate=0.0, turnover=3).agents, two.agents)
 
 
+@pytest.mark.slow
 def test_caps_cut_in_their_stages():
     _, _, _, observe = programs()
     model = replace(MODEL, {"caps": [3, 1], "caps_from": [0, 1]})
@@ -100,6 +107,7 @@ def test_caps_cut_in_their_stages():
     assert lengths[2] == 1
 
 
+@pytest.mark.slow
 def test_supervision_teaches_the_way_back():
     """The listener hears only noise from its partner; what it knows of people it has from people."""
     lost = {"noise": 1.0, "learning_rate": 0.03, "entropy": 1.0}

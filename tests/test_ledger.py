@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cases import DATA
 
+from jaxcoord.errors import ParameterError
 from jaxcoord.market import credit
 from jaxcoord.market.futures import mark_forwards as mark
 from jaxcoord.market.futures import open_forwards, settle_forwards
@@ -305,3 +306,16 @@ def test_each_identity_can_fail(name):
     assert all(identities(ledger, nodes).values())
     failed = [which for which, holds in identities(broken[name], nodes).items() if not holds]
     assert failed == [name]
+
+
+def test_wishes_that_whole_numbers_cannot_sum_are_rationed():
+    ledger = open_ledger([100] * 5, [1] * 5, [-1, 0, 0, 0, 0], 1)
+    asked = jnp.array([0] + [2**29] * 4)
+    lent = credit.lend(ledger, asked, jnp.array([10.0]))
+    assert lent.deposits.tolist() == [0, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("ratio", [0, 0.0, np.float32(0), np.array([0.5, 0]), -1, float("nan")])
+def test_a_reserve_ratio_of_nothing_is_refused(ratio):
+    with pytest.raises(ParameterError, match="above 0 and at most 1"):
+        credit.money_multiplier(ratio, 0.1)

@@ -31,7 +31,10 @@ from jaxcoord.language import (
     urns,
     world,
 )
+from jaxcoord.language.attacked import AttackedProtocol
+from jaxcoord.language.coordination import MatrixCommunication
 from jaxcoord.language.drift import LanguageDrift
+from jaxcoord.language.embedding_exchange import EmbeddingExchange
 from jaxcoord.language.language_evolution import LanguageEvolution
 from jaxcoord.language.lewis_models import LewisReplicator
 from jaxcoord.language.naming_model import NamingGame
@@ -39,9 +42,12 @@ from jaxcoord.language.referential import ReferentialGame
 from jaxcoord.language.urns import RothErev
 
 __all__ = [
+    "AttackedProtocol",
+    "EmbeddingExchange",
     "LanguageDrift",
     "LanguageEvolution",
     "LewisReplicator",
+    "MatrixCommunication",
     "NamingGame",
     "ReferentialGame",
     "RothErev",

@@ -47,7 +47,7 @@ def matrix_games(key: Array, number: int, acts: int) -> Games:
     An agent observes its own payoffs, then the other's, a row for each act of its own.
 
     Args: `number` n and `acts` A, static.
-    Source: Lowe et al. 2019, AAMAS, section 5 (matrix communication games).
+    Source: after the matrix communication games of Lowe et al. 2019, AAMAS.
     """
     payoff = jax.random.normal(key, (AGENTS, number, acts, acts))
     turned = payoff.swapaxes(2, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -22,26 +23,28 @@ COPIES = 20  # noisy copies of every meaning that all readers are tested on
 LESSONS = 20  # as many others, which a probe learns from
 SCHOOL_RATE = 1e-2  # of Adam, for a listener who learns the human code
 PENALTY = 0.01  # of the probe
+LENGTH = 2.0  # of a human vector
 TURNS = 80  # of the iteration for the nearest rotation
 INSIDE = 0.25  # how far a human code of levels stays within its outermost ones, in levels
 
 
 def human_codebook(meanings: int, dimensions: int) -> np.ndarray:
-    """`[M, D]`: a vector of length 1 for every meaning, the same for ever.
+    """`[M, D]`: a vector of length 2 for every meaning, the same for ever.
 
-    The first 2 D are the axes and their opposites, which are as far apart as so many vectors can be; the others point
-    in directions drawn once.
-    Raises: ParameterError where two meanings would share a vector: in one dimension there are two of length 1.
+    The first 2 D are orthogonal or opposite, as far apart as so many vectors can be; the others point in directions
+    drawn once. All are turned at random together, so that no number of a vector means anything by itself.
+    Raises: ParameterError where two meanings would share a vector: in one dimension there are two of a length.
     """
     if dimensions == 1 and meanings > 2:
         raise ParameterError(
-            f"dimensions = 1: two vectors of length 1 for {meanings} meanings, more values than the embedding can tell "
+            f"dimensions = 1: two vectors of a length for {meanings} meanings, more values than the embedding can tell "
             "apart; at least 2 dimensions are needed"
         )
     axes = np.stack([np.eye(dimensions), -np.eye(dimensions)], 1).reshape(-1, dimensions)
-    drawn = np.random.default_rng(0).normal(size=(meanings, dimensions))
-    others = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    return np.concatenate([axes, others])[:meanings]
+    drawn = np.random.default_rng(0).normal(size=(dimensions + meanings, dimensions))
+    turn, others = np.linalg.qr(drawn[:dimensions])[0], drawn[dimensions:]
+    others = others / np.linalg.norm(others, axis=1, keepdims=True)
+    return LENGTH * np.concatenate([axes @ turn, others])[:meanings]
 
 
 def human_levels(meanings: int, dimensions: int, levels: int) -> np.ndarray:
@@ -53,6 +56,11 @@ def human_levels(meanings: int, dimensions: int, levels: int) -> np.ndarray:
     number = np.arange(meanings) * _enough("levels", levels, levels**dimensions, meanings) // meanings
     digits = number[:, None] // levels ** np.arange(dimensions) % levels
     return 2 * digits / (levels - 1) - 1
+
+
+def unsqueezed(code: Any, levels: int) -> Array:
+    """What a scalar quantiser takes to a code of levels, well within the outermost, where it has a derivative."""
+    return jnp.arctanh(jnp.asarray(code, float) * (1 - INSIDE * 2 / (levels - 1)))
 
 
 def _enough(name: str, value: int, codes: int, meanings: int) -> int:
@@ -121,8 +129,8 @@ class EmbeddingExchange(Model):
     with the human code. A step is `updates` updates by Adam of the mean cross-entropy (plus a cost of energy), in each
     of which every meaning is sent `samples` times; gradients pass the channel. Channels: `vector`, D numbers;
     `prototype`, the nearest of K learned code vectors; `scalar`, D numbers of L levels each. The noise comes after the
-    quantiser. Nothing in the task holds a code of vectors in place: turned and stretched it serves as well, so it
-    wanders with its learners' noise while its geometry stays.
+    quantiser. Nothing in the task holds a code of vectors in place, since it serves as well when turned; learners who
+    are unsteady (`wander`) let it turn on and on, while cost and noise hold its geometry. Steady ones hardly do.
 
     The frozen reader takes the nearest of the human vectors; the aligned one does so after the best turn, stretch and
     shift, found from one clean vector of each meaning. What the one loses and the other does not is a private code as
@@ -130,16 +138,18 @@ class EmbeddingExchange(Model):
     Source: Kornblith et al. 2019 (CKA); van den Oord et al. 2017 and Mentzer et al. 2023 (the quantisers).
     """
 
-    learning_rate: float = param(1e-2, doc="step size of Adam", low=0, high=10)
-    noise: float = param(0.3, doc="s, standard deviation of what the channel adds to each number", low=1e-3)
-    energy_cost: float = param(0.01, doc="lambda: lost per squared length of what is sent", unit="nats", low=0)
+    learning_rate: float = param(0.03, doc="step size of Adam", low=0, high=10)
+    noise: float = param(0.5, doc="s, standard deviation of what the channel adds to each number", low=1e-3)
+    energy_cost: float = param(0.1, doc="lambda: lost per squared length of what is sent", unit="nats", low=0)
+    wander: float = param(0.05, doc="standard deviation of what an update adds at random to each number of the code",
+                          low=0)  # fmt: skip
     channel: str = static("vector", doc="what can be sent", choices=("vector", "prototype", "scalar"))
     meanings: int = static(16, doc="M, meanings", low=2, high=10_000)
     dimensions: int = static(8, doc="D, numbers of a vector", low=1, high=1000)
     codes: int = static(32, doc="K, code vectors of a `prototype` channel", low=2, high=10_000)
     levels: int = static(3, doc="L, levels of each number of a `scalar` channel", low=2, high=100)
     hidden: int = static(0, doc="units of the listener's hidden layer; 0: a linear listener", low=0, high=4096)
-    samples: int = static(2, doc="times that each meaning is sent in an update", low=1)
+    samples: int = static(4, doc="times that each meaning is sent in an update", low=1)
     school: int = static(300, doc="updates by which the listener learns the human code", low=1)
     updates: int = static(100, doc="updates in a step", low=1)
 
@@ -178,7 +188,7 @@ class EmbeddingExchange(Model):
         sizes = [self.dimensions, *[self.hidden] * (self.hidden > 0), self.meanings]
         return [
             (jax.random.uniform(jax.random.fold_in(key, at), (n, m), minval=-1, maxval=1) * n**-0.5, jnp.zeros(m))
-            for at, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+            for at, (n, m) in enumerate(pairwise(sizes))
         ]
 
     def _send(self, agents: Any) -> tuple[Array, Array]:
@@ -201,12 +211,8 @@ class EmbeddingExchange(Model):
 
     def init(self, key: Array) -> Exchange:
         """Both use the human code, the listener after school."""
-        human = self._human()
-        code = jnp.asarray(human, float)
-        speaker = code
-        if self.channel == "scalar":
-            # Well within the outermost levels, where the squeezing has a derivative.
-            speaker = jnp.arctanh(code * (1 - INSIDE * 2 / (self.levels - 1)))
+        code = jnp.asarray(self._human(), float)
+        speaker = unsqueezed(code, self.levels) if self.channel == "scalar" else code
         codebook = jnp.zeros((0, self.dimensions))
         if self.channel == "prototype":
             codebook = jnp.asarray(human_codebook(self.codes, self.dimensions), float)
@@ -228,10 +234,17 @@ class EmbeddingExchange(Model):
             return lost + quantised + channels.energy_cost(code, self.energy_cost).mean(), None
 
         def update(carry: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], None]:
-            return descend(objective, self.learning_rate, *carry, jax.random.fold_in(key, number))[:2], None
+            at = jax.random.fold_in(key, number)
+            agents, optimiser, _ = descend(objective, self.learning_rate, *carry, jax.random.fold_in(at, 0))
+            return (self._strayed(agents, jax.random.fold_in(at, 1)), optimiser), None
 
         (agents, optimiser), _ = jax.lax.scan(update, (state.agents, state.optimiser), jnp.arange(self.updates))
         return Exchange(agents, optimiser, state.step + 1)
+
+    def _strayed(self, agents: Any, key: Array) -> Any:
+        """Agents whose code went astray a little: the channel's code vectors if it has any, else the speaker's."""
+        name = "codebook" if self.channel == "prototype" else "speaker"
+        return agents | {name: channels.vector_noise(key, agents[name], self.wander)}
 
     def observe(self, state: Exchange) -> dict[str, Array]:
         human, code = jnp.asarray(self._human(), float), self._send(state.agents)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -35,6 +35,8 @@ class Community(NamedTuple):
     step: Array
     loss: Array
     """`[P]` nats: of each speaker's listener in the last batch, mean of attributes."""
+    understood: Array
+    """`[P]`: share of the last batch that each speaker's listener wholly understood."""
 
 
 class ReferentialGame(Model):
@@ -45,12 +47,16 @@ class ReferentialGame(Model):
     REINFORCE (reward: minus the listener's loss, less a cost per symbol; baseline: the mean of earlier batches;
     bonus: entropy) or, with `learning="gumbel"`, by straight-through gradients that pass the channel. With
     `candidates=0` the listener names every attribute; with n it picks the meaning among n, the others drawn at random.
-    Source: Lewis 1969; Lazaridou, Peysakhovich & Baroni 2017; Chaabouni et al. 2020; Kharitonov et al. 2021 (EGG).
+    An impatient listener's loss is the mean over all beginnings of a message; a lazy speaker pays once it is
+    understood.
+    Source: Lewis 1969; Lazaridou, Peysakhovich & Baroni 2017; Chaabouni et al. 2020; Kharitonov et al. 2021 (EGG);
+    Rita, Chaabouni & Dupoux 2020 (lazy and impatient).
     """
 
     learning_rate: float = param(1e-3, doc="step size of Adam", low=0, high=10)
     entropy: float = param(0.05, doc="eta: weight of a message's mean entropy per symbol", unit="1/nat", low=0)
     length_cost: float = param(0.0, doc="lambda: reward lost per symbol", unit="nats", low=0)
+    laziness: float = param(0.0, doc="a: the cost is lambda times the share understood in the last batch, to a", low=0)
     noise: float = param(0.0, doc="probability that a symbol arrives as another", low=0, high=1)
     temperature: float = param(1.0, doc="tau of relaxed symbols, where gradients pass the channel", low=1e-3)
     exponent: float = param(0.0, doc="s: meaning r of those learned from is drawn with p ~ r^-s; 0: all alike", low=0)
@@ -66,6 +72,11 @@ class ReferentialGame(Model):
         "recurrent", doc="what speakers and listeners are", choices=("recurrent", "perceptron", "table")
     )
     learning: str = static("reinforce", doc="how speakers learn", choices=("reinforce", "gumbel"))
+    listening: str = static(
+        "whole",
+        doc="what a listener learns from: whole messages, or all their beginnings",
+        choices=("whole", "impatient"),
+    )
     hidden: int = static(64, doc="units of an agent's hidden layer", low=1, high=4096)
     embedding: int = static(32, doc="dimensions in which an agent represents a symbol", low=1, high=4096)
     batch: int = static(32, doc="meanings in a batch of one pair", low=1)
@@ -107,6 +118,8 @@ class ReferentialGame(Model):
             raise ParameterError(
                 f"{name}.learning = 'gumbel': only with architecture = 'recurrent' and candidates = 0, or 'reinforce'"
             )
+        if self.learning == "gumbel" and self.listening == "impatient":
+            raise ParameterError(f"{name}.listening = 'impatient': only with learning = 'reinforce', or 'whole'")
 
     @property
     def meanings(self) -> int:
@@ -152,21 +165,23 @@ class ReferentialGame(Model):
         if self.held_out:
             order = jax.random.permutation(jax.random.fold_in(key, 1), order)
         none = jnp.zeros(self.pairs)
-        return Community(agents, jax.vmap(adam().init)(agents), none, order, jnp.zeros((), jnp.int32), none)
+        return Community(agents, jax.vmap(adam().init)(agents), none, order, jnp.zeros((), jnp.int32), none, none)
 
     def step(self, state: Community, key: Array) -> Community:
         state = self._replace_one(state, jax.random.fold_in(key, 0))
         share = jnp.cumsum(power_law(self.meanings - self.held_out, self.exponent))
 
         def update(state: Community, number: Array) -> tuple[Community, None]:
-            gradient, (loss, reward) = jax.grad(self._objective, has_aux=True)(
-                state.agents, state.baseline, state.order, share, jax.random.fold_in(key, 1 + number)
+            price = self.length_cost * state.understood**self.laziness
+            gradient, (loss, understood, reward) = jax.grad(self._objective, has_aux=True)(
+                state.agents, state.baseline, state.order, share, price, jax.random.fold_in(key, 1 + number)
             )
             change, optimiser = jax.vmap(adam().update)(gradient, state.optimiser)
             agents = jax.tree.map(lambda value, by: value - self.learning_rate * by, state.agents, change)
             batches = state.step * self.updates + number
             baseline = jax.vmap(learning.running_mean, (0, None, 0))(state.baseline, batches, reward)
-            return state._replace(agents=agents, optimiser=optimiser, baseline=baseline, loss=loss), None
+            learned = {"agents": agents, "optimiser": optimiser, "baseline": baseline}
+            return state._replace(**learned, loss=loss, understood=understood), None
 
         state, _ = jax.lax.scan(update, state, jnp.arange(self.updates))
         return state._replace(step=state.step + 1)
@@ -188,37 +203,54 @@ class ReferentialGame(Model):
         return state._replace(agents=agents, optimiser=optimiser)
 
     def _objective(
-        self, agents: Any, baseline: Array, order: Array, share: Array, key: Array
-    ) -> tuple[Array, tuple[Array, Array]]:
-        """What a batch asks to be minimised, summed over pairs; losses of listeners and rewards `[P]`.
+        self, agents: Any, baseline: Array, order: Array, share: Array, price: Array, key: Array
+    ) -> tuple[Array, tuple[Array, Array, Array]]:
+        """What a batch asks to be minimised, summed over pairs; `[P]` losses, shares understood and rewards.
 
-        Args: `share`, sums of the probabilities with which the meanings at the first places of the order are drawn.
+        Args: `share`, sums of the probabilities with which the meanings at the first places of the order are drawn;
+        `price` `[P]` of a symbol.
         """
         keys = [jax.random.fold_in(key, purpose) for purpose in range(PURPOSES)]
         coin = share[-1] * jax.random.uniform(keys[0], (self.pairs, self.batch))
         place = jnp.minimum(jnp.searchsorted(share, coin, side="right"), share.shape[0] - 1)
         partner = jax.random.permutation(keys[1], self.pairs) if self.pairs > 1 else jnp.zeros(1, int)
         if self.learning == "gumbel":
-            loss, scores, messages = self._through(agents, order[place], partner, keys)
+            loss, right, scores, messages = self._through(agents, order[place], partner, price, keys)
         else:
             coins = jax.random.uniform(keys[2], (self.pairs, self.batch, self.length))
             speak = lambda weights, seen, coin: self._speaker().apply(weights, seen, coin, method="speak")  # noqa: E731
             messages, scores = jax.vmap(speak)(agents["speaker"], self._seen(order[place]), coins)
             heard = self._heard(messages, keys[3])[partner]
-            logits = jax.vmap(self._listener().apply)(agents["listener"], heard)
-            loss = self._losses(logits, order, place[partner], keys[4])
+
+            def listen(heard: Array) -> tuple[Array, Array]:
+                logits = jax.vmap(self._listener().apply)(agents["listener"], heard)
+                return self._losses(logits, order, place[partner], keys[4])
+
+            loss, right = listen(heard) if self.listening == "whole" else self._at_once(listen, heard)
         back = jnp.argsort(partner)  # from the order of listeners to that of speakers
-        loss = loss[back] if self.pairs > 1 else loss
-        reward = -jax.lax.stop_gradient(loss) - channels.length_cost(messages, self.length_cost)
+        if self.pairs > 1:
+            loss, right = loss[back], right[back]
+        reward = -jax.lax.stop_gradient(loss) - channels.length_cost(messages, price[:, None])
         freedom = learning.over_decided(learning.entropies(scores), messages) / learning.decided(messages).sum(-1)
         asked = loss - self.entropy * freedom
         if self.learning == "reinforce":
             said = learning.message_log_probability(scores, messages)
             asked = asked + learning.surrogate(said, reward, baseline[:, None])
-        return asked.mean(1).sum(), (loss.mean(1), reward.mean(1))
+        return asked.mean(1).sum(), (loss.mean(1), right.mean(1), reward.mean(1))
 
-    def _through(self, agents: Any, number: Array, partner: Array, keys: list[Array]) -> tuple[Array, Array, Array]:
-        """Losses `[P, n]` in the order of listeners, log-probabilities and messages, gradients passing the channel."""
+    def _at_once(self, listen: Callable[[Array], tuple[Array, Array]], heard: Array) -> tuple[Array, Array]:
+        """Losses, mean of all readings up to the end of a message, and whether the last one is right; `[P, n]`."""
+        loss, right = jax.vmap(lambda position: listen(channels.cap(heard, position)))(jnp.arange(1, self.length + 1))
+        counts = learning.decided(heard)
+        return (jnp.moveaxis(loss, 0, -1) * counts).sum(-1) / counts.sum(-1), right[-1]
+
+    def _through(
+        self, agents: Any, number: Array, partner: Array, price: Array, keys: list[Array]
+    ) -> tuple[Array, Array, Array, Array]:
+        """Losses and whether understood `[P, n]`, in the order of listeners, log-probabilities and messages.
+
+        Gradients pass the channel.
+        """
         coins = jax.random.uniform(keys[2], (self.pairs, self.batch, self.length, self.vocabulary))
         relax = lambda weights, seen, coin: self._speaker().apply(  # noqa: E731
             weights, seen, coin, self.temperature, method="relax"
@@ -230,13 +262,14 @@ class ReferentialGame(Model):
         symbols = jnp.where((heard != messages)[..., None], replaced, symbols)
         read = lambda weights, given: self._listener().apply(weights, given, method="readings")  # noqa: E731
         logits = jax.vmap(read)(agents["listener"], symbols[partner])
-        at_each = learning.reconstruction_loss(logits, self._meant(number[partner])[:, :, None])
+        meant = self._meant(number[partner])[:, :, None]
+        at_each, right = learning.reconstruction_loss(logits, meant), (jnp.argmax(logits, -1) == meant).all(-1)
         ends = learning.stopping_weights(symbols[partner][..., 0])
-        spent = self.length_cost * jnp.arange(self.length + 1)
+        spent = price[partner, None, None] * jnp.arange(self.length + 1)
         cost = (ends * spent).sum(-1)
         # The cost's value is in the reward already; here it has a gradient as well.
         loss = (ends * at_each).sum(-1) + cost - jax.lax.stop_gradient(cost)
-        return loss, scores, messages
+        return loss, (ends * right).sum(-1), scores, messages
 
     def _heard(self, messages: Array, key: Array) -> Array:
         """What arrives of messages; with one symbol there is no other that it could be taken for."""
@@ -251,12 +284,13 @@ class ReferentialGame(Model):
         others = (place[..., None] + apart) % learned
         return self._meant(order[jnp.concatenate([place[..., None], others], -1)])
 
-    def _losses(self, logits: Array, order: Array, place: Array, key: Array) -> Array:
-        """`[...]` nats: of readings `[..., A, V]` of the meanings at given places of the order."""
+    def _losses(self, logits: Array, order: Array, place: Array, key: Array) -> tuple[Array, Array]:
+        """`[...]` nats, and whether all is understood: readings `[..., A, V]` of meanings at places of the order."""
         if not self.candidates:
-            return learning.reconstruction_loss(logits, self._meant(order[place]))
+            meant = self._meant(order[place])
+            return learning.reconstruction_loss(logits, meant), (jnp.argmax(logits, -1) == meant).all(-1)
         fits = candidate_scores(logits, self._candidates(order, place, key))
-        return -jax.nn.log_softmax(fits)[..., 0]
+        return -jax.nn.log_softmax(fits)[..., 0], jnp.argmax(fits, -1) == 0
 
     def observe(self, state: Community) -> dict[str, Array]:
         number = jnp.asarray(np.unique(np.linspace(0, self.meanings - 1, MEASURED).round()).astype(np.int32))
@@ -265,7 +299,7 @@ class ReferentialGame(Model):
         right = jax.vmap(lambda said: jax.vmap(lambda w: self._understood(w, said, number, state))(
             state.agents["listener"]))(messages)  # fmt: skip
         held = jnp.zeros(self.meanings, bool).at[state.order[self.meanings - self.held_out :]].set(True)[number]
-        learned, whole = ~held, right.all(-1).mean((0, 1))
+        learned, whole = ~held, right.min(-1).mean((0, 1))
         first = messages[0]
         meant = self._meant(number)
         return {
@@ -283,14 +317,18 @@ class ReferentialGame(Model):
         }
 
     def _understood(self, weights: Any, said: Array, number: Array, state: Community) -> Array:
-        """`[M, A]` bool: which attributes a listener gets right; all or none where it picks a candidate."""
+        """`[M, A]`: which attributes a listener gets right, 0 or 1; all alike where it picks a candidate.
+
+        Where it cannot tell the meaning from others, it picks one of them: what that is worth on the average.
+        """
         logits = self._listener().apply(weights, said)
         if not self.candidates:
-            return jnp.argmax(logits, -1) == self._meant(number)
+            return (jnp.argmax(logits, -1) == self._meant(number)).astype(float)
         place = jnp.argsort(state.order)[number]
         options = self._candidates(state.order, place, jax.random.fold_in(jax.random.key(0), state.step))
         fits = candidate_scores(logits, options)
-        return jnp.broadcast_to((fits[:, 0] > fits[:, 1:].max(-1))[:, None], (len(number), self.attributes))
+        best = fits == fits.max(-1, keepdims=True)
+        return jnp.broadcast_to((best[:, :1] / best.sum(-1, keepdims=True)), (len(number), self.attributes))
 
     @property
     def agents(self) -> int:

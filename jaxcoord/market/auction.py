@@ -37,9 +37,13 @@ class Auction(NamedTuple):
 
 
 def _ordered(prices: Array) -> Array:
-    # Whole numbers in the order of the prices: those of whole prices themselves, the bits of real ones.
+    # Whole numbers in the order of the prices: those of whole prices themselves, the bits of real ones. Beyond the
+    # outermost there must be two more, for the ends of the search.
     if jnp.issubdtype(prices.dtype, jnp.integer):
-        return prices
+        kind = jnp.int64 if prices.dtype.itemsize == 8 else jnp.int32
+        given, ends = jnp.iinfo(prices.dtype), jnp.iinfo(kind)
+        low, high = max(int(given.min), int(ends.min) + 2), min(int(given.max), int(ends.max) - 2)
+        return jnp.clip(prices, low, high).astype(kind)
     kind = jnp.int64 if prices.dtype.itemsize == 8 else jnp.int32
     bits = jax.lax.bitcast_convert_type(prices + 0.0, kind)  # -0.0 becomes 0.0
     return jnp.where(bits < 0, bits ^ jnp.iinfo(kind).max, bits)
@@ -138,8 +142,9 @@ def call_auction(
     least, most = (jnp.iinfo(kind).min, jnp.iinfo(kind).max) if whole else (-jnp.inf, jnp.inf)
 
     def bound(accepted: Array, accepting: Array, left: Array, leaving: Array, outer: Any, pick: Any) -> Array:
-        found = [jnp.where(accepting, accepted, outer), jnp.where(leaving, left, outer)]
-        return pick(jnp.concatenate(found), initial=jnp.asarray(outer, kind))
+        none = jnp.asarray(outer, kind)
+        found = [jnp.where(accepting, accepted, none), jnp.where(leaving, left, none)]
+        return pick(jnp.concatenate(found), initial=none)
 
     p_low = bound(asks, sold > 0, bids, bought < bid_sizes, least, jnp.max)
     p_high = bound(bids, bought > 0, asks, sold < ask_sizes, most, jnp.min)

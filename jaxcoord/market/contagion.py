@@ -51,7 +51,8 @@ def threshold_cascade(claims: Any, first: Any, capital: Any, interbank: Any) -> 
     Args:
       claims: a `Graph` whose row i lists the borrowers of i, or `[N, N]`, row i true where i has lent to j.
       first: `[N]` bool, the banks that fail to begin with, with nothing recovered from them.
-      capital, interbank: K and A of every bank, whole numbers of one unit, at least 1 (4 and 20 for 4% and 20%).
+      capital, interbank: K and A of every bank, whole numbers of one unit, at least 1 (4 and 20 for 4% and 20%);
+        only their ratio matters, and N times either, in lowest terms, must stay below 2^31.
     Returns: a `Cascade`. A bank that has lent to nobody fails only if it is among the first.
     Raises: ParameterError where a unit is not whole.
     Source: Gai & Kapadia 2010, Proc. R. Soc. A 466:2401, section 2.
@@ -70,6 +71,8 @@ def threshold_cascade(claims: Any, first: Any, capital: Any, interbank: Any) -> 
         count = lambda failed: (lent & failed).sum(1, dtype=jnp.int32)  # noqa: E731
     if first.shape != borrowers.shape:
         raise ParameterError(f"first: shape {first.shape}; one entry for each of {len(borrowers)} banks")
+    common = jnp.gcd(jnp.asarray(capital, jnp.int32), jnp.asarray(interbank, jnp.int32))
+    capital, interbank = capital // common, interbank // common
     limit = jnp.where(borrowers > 0, capital * borrowers, jnp.iinfo(jnp.int32).max)
 
     def spread(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
@@ -152,8 +155,10 @@ class InterbankContagion(Model):
     """
 
     degree: float = param(3.0, doc="mean number of borrowers of a bank", unit="banks", low=0)
-    capital: int = param(4, doc="capital of a bank", unit="percent of assets", low=1)
-    interbank: int = param(20, doc="interbank assets of a bank, spread evenly", unit="percent of assets", low=1)
+    capital: int = param(4, doc="capital of a bank", unit="percent of assets", low=1, high=100)
+    interbank: int = param(
+        20, doc="interbank assets of a bank, spread evenly", unit="percent of assets", low=1, high=100
+    )
     systemic: float = param(0.05, doc="share of banks whose failure makes a crisis systemic", low=0, high=1)
     banks: int = static(1000, doc="number of banks", unit="banks", low=2, high=1_000_000)
     places: int = static(places_for(10), doc="room for borrowers of one bank; more are dropped, and counted", low=1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxcoord.errors import ParameterError
 from jaxcoord.market.ledger import (
@@ -24,8 +25,13 @@ Array = jax.Array
 
 
 def _fraction(name: str, value: Any, zero: bool = True) -> None:
-    if isinstance(value, int | float) and not (0 <= value <= 1 and (zero or value > 0)):
-        raise ParameterError(f"{name} = {value!r}: {'0 to 1' if zero else 'above 0 and at most 1'} is needed")
+    if isinstance(value, jax.core.Tracer):
+        return
+    known = np.asarray(value, float)
+    wrong = ~((known >= 0) & (known <= 1) & (zero | (known > 0)))
+    if wrong.any():
+        first = float(known[wrong].flat[0])
+        raise ParameterError(f"{name} = {first!r}: {'0 to 1' if zero else 'above 0 and at most 1'} is needed")
 
 
 def money_multiplier(reserve_ratio: Any, currency_ratio: Any) -> Array:
@@ -142,7 +148,8 @@ def lend(ledger: Ledger, wanted: Array, room: Array) -> Ledger:
 
     Args: `wanted` `[N]` whole; `room` `[M]` float, what each issuer lends at most; wishes are cut in proportion.
     """
-    share = jnp.minimum(1, room / jnp.maximum(1, real(by_issuer(ledger, wanted))))
+    # Wishes are summed as floats: nobody has what they ask for, and whole numbers could overflow.
+    share = jnp.minimum(1, room / jnp.maximum(1, by_issuer(ledger, real(wanted))))
     new = jnp.clip(jnp.floor(real(wanted) * at_home(ledger, share)), 0, real(wanted)).astype(wanted.dtype)
     return ledger._replace(deposits=ledger.deposits + new, loans=ledger.loans + new)
 

@@ -62,9 +62,17 @@ class DoubleAuction(Model):
         if all(isinstance(table, np.ndarray) for table in tables) and isinstance(self.price_max, int):
             for name, table in zip(("values", "costs"), tables, strict=True):
                 if (table != np.floor(table)).any() or table.max() > self.price_max:
+                    wrong = table[(table != np.floor(table)) | (table > self.price_max)].flat[0]
                     raise ParameterError(
-                        f"{self.registered_name}.{name}: whole numbers from 1 to price_max = {self.price_max} needed"
+                        f"{self.registered_name}.{name} = {wrong:g}: whole numbers from 1 to price_max = "
+                        f"{self.price_max} needed"
                     )
+            most = (2**31 - 1) // (self.values.size + self.costs.size)
+            if self.price_max > most:
+                raise ParameterError(
+                    f"{self.registered_name}.price_max = {self.price_max}: at most {most}, or gains of all units "
+                    "outgrow whole numbers"
+                )
 
     def limits(self) -> tuple[Array, Array]:
         """`[B + S, K]` whole limits, buyers first, and how many units each trader has `[B + S]`."""

@@ -67,7 +67,7 @@ def borrow(
     limit = positive(whole(rules.loan_to_value * node_price * real(ledger.nodes)) - ledger.loans)
     asked = whole(rules.borrow * money + rules.borrow * expected * real(capacity))
     wanted = jnp.where(may, jnp.clip(asked, 0, limit), 0)
-    return credit.lend(ledger, wanted, room), jnp.minimum(real(by_issuer(ledger, wanted)), room).sum()
+    return credit.lend(ledger, wanted, room), jnp.minimum(by_issuer(ledger, real(wanted)), room).sum()
 
 
 def place_reserves(ledger: Ledger, lends: Array, target: Array, size: Any) -> Ledger:

@@ -143,7 +143,8 @@ def play(
     Args:
       one, other: names of `strategies()`, automata, or machines, in any mixture.
       turns: rounds of a match.
-      noise: probability that a move is not what was meant; both see what was done.
+      noise: probability that a move is not what was meant; both see what was done. Of named players Michaelos,
+        RemorsefulProber and FirstByGraaskamp would remember what they meant in Axelrod-Python, and do not here.
       perception: probability that a player sees the other's move wrong.
       repetitions: matches; each has a chance of its own, which depends on `seed` and its number.
       game: payoffs of a round, which a few named strategies look at.
