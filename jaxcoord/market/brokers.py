@@ -7,11 +7,27 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxcoord.errors import ParameterError
+from jaxcoord.market import checks
 from jaxcoord.market.ledger import real, whole
 from jaxcoord.market.spot import orders
 
 Array = jax.Array
+
+
+def _lines(demand_intercept: Any, demand_slope: Any, supply_intercept: Any, supply_slope: Any) -> list[Array]:
+    # A, B, C and D, of which demand begins no lower than supply, and at least one line slopes.
+    top, bottom = (
+        checks.finite("demand_intercept", demand_intercept),
+        checks.finite("supply_intercept", supply_intercept),
+    )
+    falls, rises = (
+        checks.within(name, value, 0, jnp.inf, "a finite slope of at least 0 is needed")
+        for name, value in (("demand_slope", demand_slope), ("supply_slope", supply_slope))
+    )
+    checks.broadcasting(demand_intercept=top, demand_slope=falls, supply_intercept=bottom, supply_slope=rises)
+    checks.at_most("supply_intercept", bottom, "demand_intercept", top)
+    checks.within("demand_slope + supply_slope", falls + rises, checks.ABOVE_ZERO, jnp.inf, "above 0 is needed")
+    return [top, falls, bottom, rises]
 
 
 def cournot_brokers(
@@ -21,17 +37,19 @@ def cournot_brokers(
 
     volume = N / (N + 1) (A - C) / (B + D), spread = (A - C) / (N + 1).
 
-    Args: A, B, C, D and N, at least 1; all broadcast. A exceeds C, and the slopes are positive.
+    Args: A, B, C, D and N, at least 1; all broadcast. A is at least C, no slope is below 0, and not both are 0.
     Returns: `volume`, `spread`, `ask`, `bid`, `income` of each broker, `efficient_volume` and `deadweight` loss.
-    Raises: ParameterError where there is no broker.
+    Raises: ParameterError where there is no broker, or a number is out of range.
     Source: Cournot 1838 on both sides of a market; middlemen as in Rubinstein & Wolinsky 1987, Q J Econ 102:581.
     """
-    if isinstance(brokers, int | float) and brokers < 1:
-        raise ParameterError(f"brokers = {brokers!r}: at least 1 is needed")
-    gap = jnp.asarray(demand_intercept, float) - supply_intercept
-    slopes = jnp.asarray(demand_slope, float) + supply_slope
+    brokers = checks.within("brokers", brokers, 1, jnp.inf, "at least 1 is needed")
+    demand_intercept, demand_slope, supply_intercept, supply_slope = _lines(
+        demand_intercept, demand_slope, supply_intercept, supply_slope
+    )
+    gap, slopes = demand_intercept - supply_intercept, demand_slope + supply_slope
+    checks.broadcasting(lines=gap / slopes, brokers=brokers)
     efficient = gap / slopes
-    volume, spread = efficient * brokers / (brokers + 1), gap / (jnp.asarray(brokers, float) + 1)
+    volume, spread = efficient * brokers / (brokers + 1), gap / (brokers + 1)
     return {
         "volume": volume,
         "spread": spread,
@@ -46,9 +64,17 @@ def cournot_brokers(
 def free_entry_brokers(
     demand_intercept: Any, demand_slope: Any, supply_intercept: Any, supply_slope: Any, cost: Any
 ) -> Array:
-    """How many brokers come when each pays an entry cost F: floor((A - C) / sqrt((B + D) F) - 1), at least 0."""
-    gap = jnp.asarray(demand_intercept, float) - supply_intercept
-    slopes = jnp.asarray(demand_slope, float) + supply_slope
+    """How many brokers come when each pays an entry cost F: floor((A - C) / sqrt((B + D) F) - 1), at least 0.
+
+    Args: as for `cournot_brokers`; `cost`, F, above 0.
+    Raises: ParameterError where a number is out of range.
+    """
+    cost = checks.above("cost", cost)
+    demand_intercept, demand_slope, supply_intercept, supply_slope = _lines(
+        demand_intercept, demand_slope, supply_intercept, supply_slope
+    )
+    gap, slopes = demand_intercept - supply_intercept, demand_slope + supply_slope
+    checks.broadcasting(lines=gap / slopes, cost=cost)
     return jnp.maximum(jnp.floor(gap / jnp.sqrt(slopes * cost) - 1), 0).astype(int)
 
 

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord import random
+from jaxcoord.market import checks
 from jaxcoord.model import Model, observable, param, static
 
 Array = jax.Array
@@ -34,11 +35,21 @@ class Commons(NamedTuple):
 def static_pool(agents: Any, a: Any, b: Any, outside: Any) -> Commons:
     """Nash equilibrium and optimum of a pool: x = (a - w) / (b (n + 1)), X = (a - w) / (2 b), no rent at (a - w) / b.
 
-    Args: `agents`, n; `a`, worth of the first page; `b`, above 0, its fall with each page; `outside`, w, at most a.
+    Args: `agents`, n, at least 1; `a`, worth of the first page; `b`, above 0, its fall with each page; `outside`, w, at
+      most a. They broadcast.
+    Raises: ParameterError where a number is out of range.
     Source: Ostrom, Gardner & Walker 1994, chapter 5.
     """
-    agents, a, b, outside = (jnp.asarray(x, float) for x in (agents, a, b, outside))
-    full = (a - outside) / b
+    agents = checks.within("agents", agents, 1, jnp.inf, "at least 1 is needed")
+    a, b, outside = checks.finite("a", a), checks.above("b", b), checks.finite("outside", outside)
+    checks.broadcasting(agents=agents, a=a, b=b, outside=outside)
+    checks.at_most("outside", outside, "a", a)
+    return _static_pool(agents, a, b, outside)
+
+
+def _static_pool(agents: Any, a: Any, b: Any, outside: Any) -> Commons:
+    # A pool that is worth less than what is outside, as a model may have one, is used by nobody.
+    full = jnp.maximum(jnp.asarray(a, float) - outside, 0) / b
     each = full / (agents + 1)
 
     def rent(total: Array) -> Array:
@@ -64,10 +75,14 @@ def pool_accord(agents: Any, a: Any, b: Any, outside: Any, audit: Any) -> Accord
     """Quotas of the optimum / n hold themselves iff audit probability times fine is at least (a - w)(n - 1) / (2 n).
 
     Args: as for `static_pool`; `audit`, probability that use is checked, above 0.
+    Raises: ParameterError where a number is out of range.
     """
-    pool = static_pool(agents, a, b, outside)
-    agents, a, outside = (jnp.asarray(x, float) for x in (agents, a, outside))
-    gain = (a - outside) * (agents - 1) / (2 * agents)
+    audit = checks.within("audit", audit, checks.ABOVE_ZERO, 1, "a probability above 0 is needed")
+    return _accord(static_pool(agents, a, b, outside), agents, a, outside, audit)
+
+
+def _accord(pool: Commons, agents: Any, a: Any, outside: Any, audit: Any) -> Accord:
+    gain = jnp.maximum(jnp.asarray(a, float) - outside, 0) * (jnp.asarray(agents, float) - 1) / (2 * agents)
     return Accord(pool.optimum_total / agents, gain, gain / audit, pool.optimum_rent - pool.nash_rent)
 
 
@@ -122,7 +137,8 @@ class CommonPool(Model):
 
     def accord(self) -> Accord:
         """Quota and gain of the accord; its audit probability is kept from zero."""
-        return pool_accord(self.size, self.a, self.b, self.outside, jnp.maximum(self.audit, 1e-9))
+        pool = _static_pool(self.size, self.a, self.b, self.outside)
+        return _accord(pool, self.size, self.a, self.outside, jnp.maximum(self.audit, 1e-9))
 
     def init(self, key: Array) -> Use:
         """Uniform use up to the endowment."""
@@ -147,7 +163,7 @@ class CommonPool(Model):
         return Use(pages, state.offences + caught, worth - paid + paid.mean())
 
     def observe(self, state: Use) -> dict[str, Array]:
-        pool = static_pool(self.size, self.a, self.b, self.outside)
+        pool = _static_pool(self.size, self.a, self.b, self.outside)
         total = state.pages.sum()
         rent = total * (self.a - self.b * total - self.outside)
         return {

@@ -39,10 +39,11 @@ def debtrank(claims: Any, equity: Any, first: Any, weights: Any, rule: str = "li
       claims: `[N, N]`, A_ij that i has lent to j, money; no diagonal.
       equity: `[N]`, E, above 0, money.
       first: `[N]`, h0, 0 to 1; 1 is a failure.
-      weights: `[N]`, share of each bank in the value of all.
+      weights: `[N]`, share of each bank in the value of all; they sum to one.
       rule: "linear" or "single-hit".
     Returns: a `Distress`.
-    Raises: ParameterError where a claim is negative, not finite or on oneself, equity is not above 0, h0 not a share.
+    Raises: ParameterError where a claim is negative, not finite or on oneself, equity is not above 0, h0 not a share,
+      the weights do not sum to one, or lengths differ.
     Source: Battiston et al. 2012, Sci. Rep. 2:541 (single-hit); Bardoscia et al. 2015, PLoS ONE 10:e0130406, eq. 5.
     """
     if rule not in RULES:
@@ -50,8 +51,9 @@ def debtrank(claims: Any, equity: Any, first: Any, weights: Any, rule: str = "li
     claims = checks.owed("claims", claims)
     banks = len(claims)
     equity = checks.above_zero("equity", checks.amounts("equity", equity, banks))
-    first = checks.share("first", first)
+    first = checks.sized("first", checks.share("first", first), banks)
     weights = checks.amounts("weights", weights, banks)
+    checks.one_sum("weights", weights)
     impact = claims / equity[:, None]
     found = _linear(impact, first) if rule == "linear" else _single_hit(jnp.minimum(impact, 1), first)
     return Distress(found, (weights * (found - first)).sum())

@@ -110,7 +110,7 @@ def deleveraging(assets: Any, weights: Any, debt_to_equity: Any, price_impact: A
       price_impact: `[K]`, L, relative fall of a price per unit of money sold, at least 0.
       shock: `[K]`, f, first relative change of prices; a fall is negative.
     Returns: a `Deleveraging`.
-    Raises: ParameterError where an amount is negative, or a bank's weights do not sum to one.
+    Raises: ParameterError where an amount is negative, a bank's weights do not sum to one, or lengths differ.
     Source: Greenwood, Landier & Thesmar 2015, J. Financial Economics 115:471, eqs. 3 to 6.
     """
     assets = checks.amounts("assets", assets)
@@ -118,13 +118,10 @@ def deleveraging(assets: Any, weights: Any, debt_to_equity: Any, price_impact: A
     shares = checks.share("weights", weights)
     if shares.ndim != 2 or len(shares) != len(assets):
         raise ParameterError(f"weights: shape {shares.shape}; a row for each of {len(assets)} banks is needed")
-    if not isinstance(weights, jax.core.Tracer):
-        total = np.asarray(weights, float).sum(1)
-        if (np.abs(total - 1) > 1e-6).any():
-            i = int(np.abs(total - 1).argmax())
-            raise ParameterError(f"weights[{i}]: sum to {total[i]:g}; the shares of a bank must sum to 1")
+    checks.one_sum("weights", weights)
     impact = checks.amounts("price_impact", price_impact, shares.shape[1])
     shock = checks.within("shock", shock, -1, np.inf, "a relative change of at least -1 is needed")
+    shock = checks.sized("shock", shock, shares.shape[1])
     loss = assets * (shares @ shock)
     sales = shares.T @ (target * loss)
     change = impact * sales

@@ -14,6 +14,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from jaxcoord.errors import ParameterError
+from jaxcoord.market import checks
 
 Array = jax.Array
 
@@ -54,8 +58,29 @@ class Ledger(NamedTuple):
 def open_ledger(cash: Any, nodes: Any, home: Any, issuers: int) -> Ledger:
     """A ledger without debts: everybody holds base credits and machines.
 
-    Args: `cash`, `nodes`, `home`, `[N]` whole numbers; `issuers`, M.
+    Args: `cash`, `nodes`, `[N]` whole numbers of at least 0; `home`, `[N]`, -1 to M - 1 and -1 for issuers; `issuers`,
+      M, 1 to N.
+    Raises: ParameterError where a number is out of range or not whole, or the lengths differ.
     """
+    most = int(jnp.iinfo(jnp.asarray(0).dtype).max)
+    shapes = {
+        name: checks.within(name, value, low, most, f"a whole number from {low} to {most} is needed", whole=True).shape
+        for name, value, low in (("cash", cash, 0), ("nodes", nodes, 0), ("home", home, -1))
+    }
+    size = shapes["cash"]
+    for name, shape in shapes.items():
+        if len(shape) != 1 or shape != size:
+            agents = size[0] if len(size) == 1 else "N"
+            raise ParameterError(f"{name}: shape {shape}; one whole number for each of {agents} agents is needed")
+    if not isinstance(issuers, int | np.integer) or not 1 <= issuers <= size[0]:
+        raise ParameterError(
+            f"issuers = {issuers!r}: a whole number from 1 to {size[0]}, that of the agents, is needed"
+        )
+    checks.within("home", home, -1, issuers - 1, f"a whole number from -1 to {issuers - 1} is needed")
+    known = checks.concrete("home", home)
+    if known is not None and (known[:issuers] >= 0).any():
+        i = int((known[:issuers] >= 0).argmax())
+        raise ParameterError(f"home[{i}] = {known[i]:g}: an issuer has none; -1 is needed")
     cash, nodes, home = (jnp.asarray(x, int) for x in (cash, nodes, home))
     none, zero = jnp.zeros_like(cash), jnp.zeros((), int)
     few = jnp.zeros(issuers, int)

@@ -15,7 +15,7 @@ import numpy as np
 from jax.scipy.special import gammaln
 
 from jaxcoord import random
-from jaxcoord.errors import ParameterError
+from jaxcoord.market import checks
 
 Array = jax.Array
 INSIDE = "promise_in_bounds"
@@ -140,8 +140,21 @@ def pay_on_credit(money: Array, limit: Any, payers: Array, receivers: Array) -> 
     return jax.lax.scan(payment, start, (payers, receivers))[0][0]
 
 
+def _reserves(reserve_ratio: Any, base_money: Any) -> tuple[Array, Array]:
+    # Both as floats, in range where they are known.
+    ratio = checks.within("reserve_ratio", reserve_ratio, checks.ABOVE_ZERO, 1, "above 0 and at most 1 is needed")
+    base = checks.within("base_money", base_money, 0, np.inf, "a finite amount of at least 0 is needed")
+    checks.broadcasting(reserve_ratio=ratio, base_money=base)
+    return ratio, base
+
+
 def credit_limit(reserve_ratio: Any, base_money: Any) -> Any:
-    """Most that banks lend on base money under a reserve ratio: base (1 - r) / r."""
+    """Most that banks lend on base money under a reserve ratio: base (1 - r) / r.
+
+    Args: `reserve_ratio`, above 0 and at most 1; `base_money`, at least 0. They broadcast.
+    Raises: ParameterError where one is out of range.
+    """
+    _reserves(reserve_ratio, base_money)
     return base_money * (1 - reserve_ratio) / reserve_ratio
 
 
@@ -167,14 +180,10 @@ def reserve_wealth(reserve_ratio: Any, base_money: Any) -> ReserveWealth:
     sqrt(1 - r) times that below it; the share in debt is sqrt(1 - r) / (1 + sqrt(1 - r)).
 
     Args: `reserve_ratio`, above 0 and at most 1; `base_money`, at least 0. They broadcast.
-    Raises: ParameterError where the ratio is out of range.
+    Raises: ParameterError where one is out of range.
     Source: Xi, Ding & Wang 2005; many agents, who each hold many units.
     """
-    if not isinstance(reserve_ratio, jax.core.Tracer):
-        ratios = np.asarray(reserve_ratio, float)
-        if not ((ratios > 0) & (ratios <= 1)).all():
-            raise ParameterError(f"reserve_ratio = {reserve_ratio}: above 0 and at most 1 is needed")
-    ratio, base = jnp.asarray(reserve_ratio, float), jnp.asarray(base_money, float)
+    ratio, base = _reserves(reserve_ratio, base_money)
     root = jnp.sqrt(1 - ratio)
     scale = base * (1 + root) / ratio
     return ReserveWealth(base / ratio, credit_limit(ratio, base), scale, root * scale, root / (1 + root))

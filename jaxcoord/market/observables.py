@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcoord.errors import ParameterError
 from jaxcoord.market.ledger import Ledger, base_money, broad_money, equity, net_worth, positive, real, totals
 
 Array = jax.Array
@@ -15,10 +16,13 @@ Array = jax.Array
 def gini(values: Any) -> Array:
     """Inequality of amounts, clipped at zero: sum_k (2k - n - 1) x_(k) / (n sum x), 0 (equal) to 1 - 1/n (one has all).
 
-    Args: `[N]`. Returns: 0 where nobody has anything.
+    Args: `[N]`. Returns: 0 where nobody has anything; NaN where an amount is not a finite number.
+    Raises: ParameterError where they have more or fewer axes than one.
     Source: Gini 1912, as the mean absolute difference over twice the mean.
     """
     amounts = positive(jnp.asarray(values, float)) + 0.0  # not -0.0
+    if amounts.ndim != 1:
+        raise ParameterError(f"values: shape {amounts.shape}; an array [N] is needed")
     # Positive floats are ordered as their bits, and whole numbers are sorted several times faster.
     kind = jnp.int64 if amounts.dtype.itemsize == 8 else jnp.int32
     bits = jnp.sort(jax.lax.bitcast_convert_type(amounts, kind))
@@ -26,7 +30,8 @@ def gini(values: Any) -> Array:
     count = ordered.shape[0]
     weights = 2.0 * jnp.arange(1, count + 1) - count - 1
     total = ordered.sum()
-    return jnp.where(total > 0, (weights * ordered).sum() / jnp.where(total > 0, count * total, 1), 0.0)
+    # Compared with 0 for equality: a total that is NaN must not pass for nothing.
+    return jnp.where(total == 0, 0.0, (weights * ordered).sum() / jnp.where(total == 0, 1, count * total))
 
 
 def wealth(ledger: Ledger, node_price: Array) -> Array:

@@ -13,17 +13,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.market import checks
 
 Array = jax.Array
 
 
-def _checked(name: str, values: Any, low: float = 0.0) -> Array:
-    # As floats, and where they are known they must be finite and at least `low`.
-    if not isinstance(values, jax.core.Tracer):
-        known = np.asarray(values, float)
-        if not (np.isfinite(known) & (known >= low)).all():
-            raise ParameterError(f"{name} = {np.asarray(values).tolist()}: finite numbers of at least {low:g} needed")
-    return jnp.asarray(values, float)
+def _checked(name: str, values: Any, axes: str) -> Array:
+    # As floats of so many axes, and where they are known they must be finite and at least 0.
+    known = checks.concrete(name, values)
+    if known is not None and not (np.isfinite(known) & (known >= 0)).all():
+        raise ParameterError(f"{name} = {known.tolist()}: finite numbers of at least 0 needed")
+    array = jnp.asarray(values, float)
+    if array.ndim != len(axes):
+        shape = f"an array [{', '.join(axes)}]" if axes else "a number"
+        raise ParameterError(f"{name}: shape {array.shape}; {shape} is needed")
+    return array
 
 
 def proportional_share(demands: Any, capacity: Any) -> Array:
@@ -31,9 +35,9 @@ def proportional_share(demands: Any, capacity: Any) -> Array:
 
     Args: `demands [N]` units, at least 0; `capacity`, units, at least 0.
     Returns: `[N]` units.
-    Raises: ParameterError where one is negative or not finite.
+    Raises: ParameterError where one is negative or not finite, or has another shape.
     """
-    demands, capacity = _checked("demands", demands), _checked("capacity", capacity)
+    demands, capacity = _checked("demands", demands, "N"), _checked("capacity", capacity, "")
     total = demands.sum()
     return demands * jnp.minimum(1, capacity / jnp.where(total > 0, total, 1))
 
@@ -46,7 +50,9 @@ def max_min_share(demands: Any, capacity: Any) -> Array:
     Args, Returns, Raises: as for `proportional_share`.
     Source: Bertsekas & Gallager 1992, section 6.5.
     """
-    demands, capacity = _checked("demands", demands), _checked("capacity", capacity)
+    demands, capacity = _checked("demands", demands, "N"), _checked("capacity", capacity, "")
+    if not demands.size:
+        return demands
     below = demands[:, None] < demands  # [i, k]: demand i is less than demand k
     spent = (below * demands[:, None]).sum(0)
     count = demands.shape[0] - below.sum(0)
@@ -73,16 +79,20 @@ def dominant_resource_fair(capacity: Any, demands: Any, weights: Any = 1.0) -> F
       capacity: `[R]` of each resource, above 0.
       demands: `[N, R]` for a task of each user, at least 0 and not all zero.
       weights: `[N]` or a number, above 0: how fast a user's dominant share rises.
-    Raises: ParameterError where a number is out of range, or a user needs nothing.
+    Raises: ParameterError where a number is out of range, a user needs nothing, or shapes do not go together.
     Source: Ghodsi et al. 2011, algorithm 1 with divisible tasks (progressive filling).
     """
-    capacity, demands = _checked("capacity", capacity), _checked("demands", demands)
+    capacity, demands = _checked("capacity", capacity, "R"), _checked("demands", demands, "NR")
+    if demands.shape[1] != capacity.shape[0]:
+        raise ParameterError(
+            f"demands: shape {demands.shape}; a column for each of {capacity.shape[0]} resources needed"
+        )
     if not isinstance(capacity, jax.core.Tracer) and not (np.asarray(capacity) > 0).all():
         raise ParameterError(f"capacity = {np.asarray(capacity).tolist()}: numbers above 0 are needed")
     if not isinstance(demands, jax.core.Tracer) and not (np.asarray(demands) > 0).any(1).all():
         nobody = int(np.flatnonzero(~(np.asarray(demands) > 0).any(1))[0])
         raise ParameterError(f"demands[{nobody}]: a user that needs nothing; at least one number above 0 is needed")
-    weights = jnp.broadcast_to(_checked("weights", weights), demands.shape[:1])
+    weights = checks.sized("weights", checks.above("weights", weights), demands.shape[0])
     dominant = (demands / capacity).max(1)
     pace = weights / dominant  # tasks while a weight of one gains a dominant share of one
 
@@ -121,12 +131,15 @@ def vcg_units(values: Any, units: Any) -> Award:
 
     Args:
       values: `[N, K]` what the first, second, ... unit adds for each, at least 0 and not rising; 0 beyond.
-      units: how many there are.
-    Raises: ParameterError where a value is negative, not finite, or above the one before.
+      units: how many there are, a whole number of at least 0.
+    Raises: ParameterError where a value is negative, not finite, or above the one before, or units are not whole.
     Source: Vickrey 1961, Clarke 1971, Groves 1973.
     """
-    bids = _checked("values", values)
-    if not isinstance(values, jax.core.Tracer) and (np.diff(np.asarray(values, float), axis=1) > 0).any():
+    bids = _checked("values", values, "NK")
+    shape = checks.within("units", units, 0, np.inf, "a whole number of at least 0 is needed", whole=True).shape
+    if shape:
+        raise ParameterError(f"units: shape {shape}; a number is needed")
+    if not isinstance(bids, jax.core.Tracer) and (np.diff(np.asarray(bids), axis=1) > 0).any():
         raise ParameterError("values: a further unit may not be worth more than the one before")
     count, most = bids.shape
     flat, place = bids.ravel(), jnp.arange(count * most)
@@ -167,8 +180,11 @@ def mcafee(values: Any, costs: Any) -> DoubleTrade:
     Raises: ParameterError where one is negative or not finite.
     Source: McAfee 1992.
     """
-    values, costs = _checked("values", values), _checked("costs", costs)
+    values, costs = _checked("values", values, "B"), _checked("costs", costs, "S")
     pairs = min(values.shape[0], costs.shape[0])
+    if not pairs:  # nobody on one side
+        none, unknown = jnp.zeros((), jnp.int32), jnp.asarray(jnp.nan, values.dtype)
+        return DoubleTrade(none, none, unknown, unknown, jnp.zeros((), values.dtype))
     worth, cost = jnp.sort(values, descending=True)[:pairs], jnp.sort(costs)[:pairs]
     efficient = (worth >= cost).sum(dtype=jnp.int32)  # both are sorted: the first so many
     last, following = jnp.maximum(efficient - 1, 0), jnp.minimum(efficient, pairs - 1)

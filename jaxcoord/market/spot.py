@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcoord.errors import ParameterError
+from jaxcoord.market import checks
 from jaxcoord.market.auction import call_auction
 from jaxcoord.market.ledger import positive, ration, real, whole
 
@@ -20,11 +22,16 @@ def cobb_douglas_price(money: Any, capacity: Any, share: Any) -> Array:
     Homogeneous of degree one in money, and differentiable.
 
     Args: `[N]` each: money, units of compute, and the share of wealth that each wants to hold in compute, 0 to 1.
+    Capacity and share may be one number for all.
     Returns: credits per unit; inf where nobody has compute to spare.
+    Raises: ParameterError where an amount is negative or not finite, a share is none, or the lengths differ.
     Source: Debreu 1959; closed form of the two-good exchange economy.
     """
-    money, capacity, share = (jnp.asarray(x, float) for x in (money, capacity, share))
-    return (share * money).sum() / ((1 - share) * capacity).sum()
+    money = checks.amounts("money", money)
+    capacity = checks.amounts("capacity", capacity, len(money))
+    share = checks.sized("share", checks.share("share", share), len(money))
+    demand, spare = (share * money).sum(), ((1 - share) * capacity).sum()
+    return jnp.where(spare > 0, demand / jnp.where(spare > 0, spare, 1), jnp.inf)
 
 
 def net_purchase(money: Any, capacity: Any, share: Any, price: Any) -> Array:
@@ -47,10 +54,15 @@ def gain_from_trade(money: Any, capacity: Any, share: Any, price: Any) -> Array:
 def trading_post(bids: Any, offers: Any) -> tuple[Array, Array, Array]:
     """Money bids and goods offered meet at one post: p = sum(bids) / sum(offers).
 
-    Returns: the price, goods received and money received, `[N]` each; nothing is exchanged where one side is empty.
+    Args: `[N]` each, at least 0: money bid and units offered by each.
+    Returns: the price, goods received and money received, `[N]` each; where one side is empty nothing is exchanged, and
+      the price is NaN.
+    Raises: ParameterError where an amount is negative or not finite, or the lengths differ.
     Source: Shapley & Shubik 1977, J Polit Econ 85:937.
     """
-    bids, offers = jnp.asarray(bids, float), jnp.asarray(offers, float)
+    bids, offers = checks.amounts("bids", bids), checks.amounts("offers", offers)
+    if bids.shape != offers.shape:
+        raise ParameterError(f"offers: shape {offers.shape}; one for each of {len(bids)} bids is needed")
     trades = (bids.sum() > 0) & (offers.sum() > 0)
     price = jnp.where(trades, bids.sum() / jnp.where(trades, offers.sum(), 1), jnp.nan)
     paid = jnp.where(trades, price, 1.0)
@@ -60,10 +72,16 @@ def trading_post(bids: Any, offers: Any) -> tuple[Array, Array, Array]:
 def cash_in_market(units: Any, budgets: Any, fundamental: Any) -> Array:
     """What machines fetch when buyers have only so much cash: min(fundamental, sum(budgets) / sum(units)).
 
+    Args: `units` for sale, `budgets` of the buyers in credits, numbers or arrays; `fundamental`, credits per unit; all
+      at least 0.
+    Raises: ParameterError where one is negative or not finite.
     Source: Allen & Gale 1994, Am Econ Rev 84:933.
     """
-    for_sale = jnp.asarray(units, float).sum()
-    return jnp.minimum(fundamental, jnp.asarray(budgets, float).sum() / jnp.maximum(for_sale, 1e-30))
+    units, budgets, fundamental = (
+        checks.within(name, value, 0, jnp.inf, "a finite amount of at least 0 is needed")
+        for name, value in (("units", units), ("budgets", budgets), ("fundamental", fundamental))
+    )
+    return jnp.minimum(fundamental, budgets.sum() / jnp.maximum(units.sum(), 1e-30))
 
 
 def orders(liquid: Array, capacity: Array, share: Array, price: Array) -> tuple[Array, Array]:
