@@ -75,6 +75,7 @@ def test_neutral_agents_drift_as_their_mutations_say():
     assert np.abs((share.mean(0) - 1 / 3) / (share.std(0) / np.sqrt(800))).max() < 4
 
 
+@pytest.mark.slow
 def test_all_encounters_and_rare_revisions_are_pairwise_comparison():
     """With many encounters payoffs are nearly the means, and revisions nearly come one at a time."""
     game, size = games.hawk_dove(v=2.0, c=3.0), 10

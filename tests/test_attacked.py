@@ -41,6 +41,7 @@ def test_the_newest_accepted_content_counts():
     np.testing.assert_array_equal(last_accepted(jnp.asarray(accepted), jnp.asarray(content), 7), expected)
 
 
+@pytest.mark.slow
 def test_rejecting_true_messages_costs_what_the_world_has_changed():
     rate, change = [0.0, 0.3, 0.6, 1.0], [0.2, 0.2, 0.05, 1.0]
     tally, seen = after_one_step({"attack": "future", "states": 2}, rate=rate, change=change)

@@ -49,6 +49,7 @@ def test_the_squeeze_price_in_closed_form():
     assert prices == sorted(prices), "the more must be bought, the dearer it is"
 
 
+@pytest.mark.slow
 def test_who_must_buy_is_served_first_and_pays_the_price_of_the_squeeze():
     """Two sell, one buys, one must buy 5 and one must buy 3 without the money for it."""
     liquid, owned = jnp.array([100, 100, 900, 900, 2]), jnp.array([10, 8, 1, 0, 0])

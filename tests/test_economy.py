@@ -86,6 +86,7 @@ def test_every_step_equals_the_reference(name):
         assert sum(want["resolved"] for want in expected) > 0, "the case is one of failures"
 
 
+@pytest.mark.slow
 def test_the_first_step_in_float32_is_within_five_credits():
     start.cache_clear()
     model, state, draws, expected, step = start("econ_stress")
@@ -288,6 +289,7 @@ def test_without_brokers_futures_or_rescue_there_are_none():
     assert (never == -1).all()
 
 
+@pytest.mark.slow
 def test_sharing_puts_compute_where_it_is_urgent_and_moves_no_credits():
     model = ComputeEconomy(size=30, issuers=3, market="sharing", shock="capacity", shock_step=2, shock_size=0.5)
     key = jax.random.key(0)

@@ -87,6 +87,7 @@ EFFECTS = {
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
+@pytest.mark.slow
 def test_each_policy_does_what_theory_says(effect):
     point, name, against, reduced, sign = EFFECTS[effect]
     assert sign * difference(point, name, against, reduced) > 4

@@ -147,6 +147,7 @@ def test_fixation_solves_the_absorbing_chain(name):
 
 
 @pytest.mark.parametrize("name", RULES)
+@pytest.mark.slow
 def test_stationary_distribution_is_that_of_the_whole_chain(name):
     made = process(name, random_games(2, 4)[0], size=9, mu=0.07)
     chain = flow(made, 0.07)
@@ -198,6 +199,7 @@ def test_three_strategies_of_generations_are_multinomials():
         np.testing.assert_allclose(chain.transitions[at].toarray()[0], expected, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_of_pairwise_comparison_they_are_the_closed_forms_of_the_fermi_process():
     payoff = random_games(4, 13)[0]
     made = process("pairwise-comparison", payoff, size=30, mu=0.02)

@@ -16,6 +16,7 @@ QUICK = ("fermi-fixation",)  # `make experiments-small` runs all of them, in one
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names()]
 )
+@pytest.mark.slow
 def test_experiment_holds_at_small_size(name, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "experiments", name, "--small", "--out", str(tmp_path)],

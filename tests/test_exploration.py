@@ -60,6 +60,7 @@ def test_a_bit_reads_itself_and_different_others():
     assert stats.kstest(np.asarray(made.table).ravel(), "uniform").pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_smooth_landscapes_have_one_peak_and_rough_ones_many():
     def peaks(key, interactions):
         values = landscape.all_fitness(landscape.nk_landscape(key, 8, interactions))
@@ -145,6 +146,7 @@ def neighbours(state, i):
     return state.graph.neighbours[i][state.graph.valid[i]]
 
 
+@pytest.mark.slow
 def test_exact_copying_is_lazer_and_friedman():
     copied = tried = 0
     states = walk(search.NetworkSearch(Ring(degree=4), **SMALL), 25)

@@ -229,6 +229,7 @@ def test_watching_changes_nothing(name, how):
         *(pytest.param(*rest, marks=pytest.mark.slow) for rest in [(1, 0, 12), (5, 0, 60), (60, 0, 60)]),
     ],
 )
+@pytest.mark.slow
 def test_a_mean_is_the_mean_of_every_step(every, burn_in, steps):
     each = jc.simulate(Walkers(), steps, 6, seed=2, record=jc.Record(every=1), tile=8)
     both = jc.simulate(

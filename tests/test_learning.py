@@ -85,6 +85,7 @@ def test_one_step_equals_case(case):
             assert_close(theta, expected[f"{learner}_theta{player + 1}"], tolerance)
 
 
+@pytest.mark.slow
 def test_two_hundred_pairs_end_as_in_the_case():
     given, expected, tolerance = TABLE["params"], TABLE["expected"], TABLE["tolerance"]
     start = given["init_sd"] * thetas(0, (given["pairs"], 2, 5))

@@ -149,6 +149,7 @@ def plain_run(generator, generations, mu):
     return [earned, cooperation, len(shares), *mean]
 
 
+@pytest.mark.slow
 def test_runs_are_distributed_as_those_of_a_plain_loop():
     generations, mu, plain_runs = 150, 0.1, 150
     generator = np.random.default_rng(11)

@@ -122,6 +122,7 @@ def test_an_observable_alone_is_reported_at_its_record():
 
 @pytest.mark.parametrize("seconds", [0.0001, 0.003, 10.0])
 @pytest.mark.parametrize("how", ["mean of 10", "mean of 1000"])
+@pytest.mark.slow
 def test_an_observable_alone_is_reported_at_its_step_where_every_step_is_seen(how, seconds, monkeypatch):
     monkeypatch.setattr(runner, "CALL_SECONDS", seconds)
     at = {137: 4021, 20: 500}

@@ -118,6 +118,7 @@ def keys_of(models, replicates, seed):
 
 
 @pytest.mark.parametrize("name", DRIFTING)
+@pytest.mark.slow
 def test_simulated_fixation_is_the_closed_form(name):
     size, replicates = 8, 200
     models = [process(name, payoff, size=size, mu=0.0) for payoff in random_games(2, 11)]
@@ -166,6 +167,7 @@ def test_a_rule_runs_in_the_engine_and_keeps_its_individuals(name):
 
 
 @pytest.mark.parametrize("name", ["pairwise-comparison", "moran-death-birth", "local-update", "wright-fisher"])
+@pytest.mark.slow
 def test_a_group_game_is_played_by_rules_of_every_kind(name):
     class Threshold(games.GroupGame, name="test-threshold"):
         strategies = ("C", "D")

@@ -76,6 +76,7 @@ def test_voluntary_public_goods():
         assert_close(orbit, case["expected"]["trajectory"], case["tolerance"])
 
 
+@pytest.mark.slow
 def test_period_and_time_average_of_closed_orbits():
     """The orbit comes back after the published period and not before, and its average is the rest point."""
     payoff = jnp.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]])

@@ -22,6 +22,7 @@ def test_meanings_are_all_there_once():
         world.all_meanings(10, 4)
 
 
+@pytest.mark.slow
 def test_codes_by_hand_are_what_their_names_say():
     meanings = world.all_meanings(2, 6)
     code = world.compositional_code(2, 6)

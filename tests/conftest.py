@@ -1,0 +1,21 @@
+"""Which cases the quick suite runs: of long tables every third; `make test-all` runs all of them."""
+
+import collections
+
+import pytest
+
+LONG, STRIDE = 4, 3
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark as slow what a test of more than four cases does beyond every third of them."""
+    cases = collections.defaultdict(list)
+    for item in items:
+        if hasattr(item, "callspec"):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for table in cases.values():
+        if len(table) > LONG:
+            for number, item in enumerate(table):
+                if number % STRIDE:
+                    item.add_marker(pytest.mark.slow)
