@@ -18,8 +18,8 @@ import jaxcoord as jc
 from experiments.verdict import Row, Verdict
 from jaxcoord import figures
 from jaxcoord.figures import style
-from jaxcoord.language.channels import lengths
 from jaxcoord.language.efficiency import optimal_code, power_law, shortest_lengths
+from jaxcoord.language.information import message_length
 from jaxcoord.language.referential import ReferentialGame
 
 CHAABOUNI, RITA, OWN = "Chaabouni et al. 2019", "Rita et al. 2020", "own bound"
@@ -70,7 +70,7 @@ def invented(names: list[str], steps: int, number: int, store: Path, fresh: bool
         last = data[list(SEEN)].load().sel(step=steps)
         for place, name in enumerate(here):
             said = last.messages.isel(point=place).values
-            found[name] = Code(last.accuracy.isel(point=place).values, np.asarray(lengths(said)))
+            found[name] = Code(last.accuracy.isel(point=place).values, np.asarray(message_length(said)))
     return {name: found[name] for name in names}
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import jax
 import numpy as np
 from scipy import stats
 
@@ -93,3 +94,22 @@ def null_vector(matrix):
     system = matrix.T - np.eye(len(matrix))
     system[-1] = 1
     return np.linalg.solve(system, np.eye(len(matrix))[-1])
+
+
+def communication(op):
+    """The cases of one operation on languages: each with its inputs and what is expected."""
+    entries = json.loads((DATA / "communication_cases.json").read_text())["deterministic"]
+    found = [(case, case["inputs"], case["expected"]) for case in entries if case["op"] == op]
+    assert found
+    return found
+
+
+def assert_case(found, expected, case):
+    """Within the case's tolerance; what is null there is NaN here."""
+    expected = np.array(expected, float)
+    np.testing.assert_allclose(np.array(found, float), expected, case["rtol"], case["atol"], err_msg=case["id"])
+
+
+def quick(function, **more):
+    """Compiled for a program that runs once."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0}, **more)

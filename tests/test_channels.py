@@ -11,7 +11,7 @@ from cases import DATA, assert_frequencies
 from scipy import stats
 
 from jaxcoord.errors import ParameterError
-from jaxcoord.language import channels
+from jaxcoord.language import channels, information
 
 KEY = jax.random.key(0)
 CASES = json.loads((DATA / "communication_cases.json").read_text())["deterministic"]
@@ -111,16 +111,16 @@ def test_quantised_capacity_counts_codes():
 
 def test_what_follows_the_end_does_not_count():
     clean, dirty = [[3, 1, 0, 0], [0, 0, 0, 0], [1, 2, 3, 4]], [[3, 1, 0, 4], [0, 1, 2, 3], [1, 2, 3, 4]]
-    np.testing.assert_array_equal(channels.masked(dirty), clean)
-    np.testing.assert_array_equal(channels.lengths(dirty), [2, 0, 4])
-    np.testing.assert_array_equal(channels.lengths(channels.cap(dirty, 2)), [2, 0, 2])
+    np.testing.assert_array_equal(information.contents(dirty), clean)
+    np.testing.assert_array_equal(information.message_length(dirty), [2, 0, 4])
+    np.testing.assert_array_equal(information.message_length(channels.cap(dirty, 2)), [2, 0, 2])
     np.testing.assert_array_equal(channels.cap(dirty, 9), dirty)
     np.testing.assert_allclose(channels.length_cost(dirty, 0.1), [0.2, 0, 0.4])
     np.testing.assert_allclose(channels.energy_cost([[3.0, 4.0]], 0.1), [2.5])
 
 
 def test_a_cap_and_a_cost_are_traced():
-    cut = jax.jit(lambda c: channels.lengths(channels.cap(jnp.array([[1, 2, 3]]), c)))
+    cut = jax.jit(lambda c: information.message_length(channels.cap(jnp.array([[1, 2, 3]]), c)))
     assert [int(cut(c)[0]) for c in (0, 1, 3)] == [0, 1, 3]
     assert cut._cache_size() == 1
 

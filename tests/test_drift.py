@@ -9,7 +9,7 @@ import pytest
 
 import jaxcoord as jc
 from jaxcoord.errors import ParameterError
-from jaxcoord.language import LanguageDrift, channels
+from jaxcoord.language import LanguageDrift, information
 from jaxcoord.model import replace
 
 TINY = {"attributes": 2, "values": 2, "vocabulary": 7, "length": 4, "hidden": 16, "embedding": 8, "school": 400}
@@ -101,7 +101,7 @@ def test_a_newborn_listener_knows_nothing_and_the_speaker_stays():
 def test_caps_cut_in_their_stages():
     _, _, _, observe = programs()
     model = replace(MODEL, {"caps": [3, 1], "caps_from": [0, 1]})
-    lengths = [channels.lengths(observe(model, after(n, caps=[3, 1]))["messages"]).max() for n in (0, 1, 2)]
+    lengths = [information.message_length(observe(model, after(n, caps=[3, 1]))["messages"]).max() for n in (0, 1, 2)]
     assert lengths[0] == 4
     assert lengths[1] == 3
     assert lengths[2] == 1

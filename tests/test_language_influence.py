@@ -1,12 +1,10 @@
 """Codes in use: abbreviation, signalling and listening, representations, cross-play, comprehension."""
 
-import json
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import DATA
+from cases import assert_case, communication, quick
 
 from jaxcoord.errors import ParameterError
 from jaxcoord.language.comprehension import (
@@ -43,8 +41,6 @@ from jaxcoord.language.signalling import (
     positive_signalling,
 )
 
-ALL = json.loads((DATA / "communication_cases.json").read_text())["deterministic"]
-
 
 @pytest.fixture(autouse=True)
 def float64():
@@ -52,33 +48,16 @@ def float64():
         yield
 
 
-def quick(function, **more):
-    """Compiled for a program that runs once."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0}, **more)
-
-
-def of(op):
-    found = [case for case in ALL if case["op"] == op]
-    assert found
-    return [(case, case["inputs"], case["expected"]) for case in found]
-
-
-def close(found, expected, case):
-    """Within the case's tolerance; what is null there is NaN here."""
-    expected = np.array(expected, float)
-    np.testing.assert_allclose(np.array(found, float), expected, case["rtol"], case["atol"], err_msg=case["id"])
-
-
 # Efficiency
 
 
 def test_optimal_codes_equal_reference():
     measure = quick(lambda n, k, s: (power_law(n, s)[:5], optimal_code(power_law(n, s), k)), static_argnums=(0, 1))
-    for case, given, expected in of("optimal_code"):
+    for case, given, expected in communication("optimal_code"):
         first, found = measure(given["n_inputs"], given["alphabet"], given["exponent"])
         names = ("entropy_bits", "optimal_mean_length", "uniform_mean_length", "max_length", "huffman_binary_mean_bits")
-        close(found, [expected[name] for name in names], case)
-        close(first, expected["top5_probabilities"], case)
+        assert_case(found, [expected[name] for name in names], case)
+        assert_case(first, expected["top5_probabilities"], case)
 
 
 def test_no_code_of_distinct_strings_is_shorter():
@@ -90,10 +69,10 @@ def test_no_code_of_distinct_strings_is_shorter():
 
 def test_length_laws_equal_reference_and_what_is_constant_has_none():
     measure = quick(length_law)
-    for case, given, expected in of("length_law"):
+    for case, given, expected in communication("length_law"):
         names = ("spearman", "kendall_tau_b", "weighted_mean_length", "random_assignment_mean_length",
                  "best_assignment_mean_length", "worst_assignment_mean_length")  # fmt: skip
-        close(measure(*map(np.array, given.values())), [expected[name] for name in names], case)
+        assert_case(measure(*map(np.array, given.values())), [expected[name] for name in names], case)
         flat = measure(np.array(given["probabilities"]), np.full(40, 3))
         assert np.isnan([flat.spearman, flat.kendall]).all()
         np.testing.assert_allclose([flat.mean_length, flat.best_mean_length, flat.worst_mean_length], 3)
@@ -104,11 +83,11 @@ def test_length_laws_equal_reference_and_what_is_constant_has_none():
 
 def test_causal_influence_equals_reference():
     measure = quick(lambda *a: (positive_signalling(*a[:2]), *causal_influence(*a), positive_listening(*a)))
-    for case, given, expected in of("causal_influence"):
+    for case, given, expected in communication("causal_influence"):
         names = ("positive_signalling_bits", "cic_state_policy_bits", "cic_marginal_bits", "cic_uniform_bits",
                  "positive_listening_l1")  # fmt: skip
         arguments = [np.array(given[name], float) for name in ("p_obs", "speaker", "listener")]
-        close(measure(*arguments), [expected[name] for name in names], case)
+        assert_case(measure(*arguments), [expected[name] for name in names], case)
 
 
 def test_a_deaf_listener_is_not_influenced_whatever_is_said():
@@ -126,17 +105,17 @@ def test_a_deaf_listener_is_not_influenced_whatever_is_said():
 
 def test_information_of_samples_equals_reference():
     measure = quick(lambda *sample: message_action_information(*sample, 8, 8))
-    for case, given, expected in of("message_action_mi"):
+    for case, given, expected in communication("message_action_mi"):
         found = measure(*map(np.array, given.values()))
-        close(found, list(expected.values()), case)
+        assert_case(found, list(expected.values()), case)
     with pytest.raises(ParameterError, match=r"speaker_actions\[1\] = 4: 0 to 3"):
         message_action_information([0, 1], [0, 4], [0, 1], 2, 4)
 
 
 def test_variance_within_messages_equals_reference():
     measure = quick(message_variance_ratio)
-    for case, given, expected in of("message_variance_ratio"):
-        close(measure(*map(np.array, given.values())), expected["within_over_total"], case)
+    for case, given, expected in communication("message_variance_ratio"):
+        assert_case(measure(*map(np.array, given.values())), expected["within_over_total"], case)
     points = np.random.default_rng(0).normal(size=(30, 3))
     np.testing.assert_allclose(measure(points, np.arange(30)), 0, atol=1e-12)
     np.testing.assert_allclose(measure(points, np.full(30, 7)), 1)
@@ -156,8 +135,8 @@ together = quick(similarities)
 
 def test_similarities_equal_reference():
     names = ("cka_linear", "cka_debiased", "cka_rbf_median", "cca_mean", "rsa_spearman", "procrustes_disparity")
-    for case, given, expected in of("representation_similarity"):
-        close(together(np.array(given["x"]), np.array(given["y"])), [expected[name] for name in names], case)
+    for case, given, expected in communication("representation_similarity"):
+        assert_case(together(np.array(given["x"]), np.array(given["y"])), [expected[name] for name in names], case)
 
 
 def test_similarities_do_not_see_rotation_scale_and_shift():
@@ -189,11 +168,11 @@ def test_debiased_cka_of_unrelated_codes_is_0():
 
 def test_drift_of_prototypes_equals_reference():
     measure = quick(embedding_drift)
-    for case, given, expected in of("embedding_drift"):
+    for case, given, expected in communication("embedding_drift"):
         found = measure(*map(np.array, given.values()))
-        close(found.decisions, expected["frozen_decisions"], case)
+        assert_case(found.decisions, expected["frozen_decisions"], case)
         names = ("frozen_nearest_accuracy", "cka_linear", "retrained_nearest_accuracy")
-        close([found.frozen, found.cka, found.retrained], [expected[name] for name in names], case)
+        assert_case([found.frozen, found.cka, found.retrained], [expected[name] for name in names], case)
     with pytest.raises(ParameterError, match=r"now: shape \(4, 3\); \(4, 2\)"):
         embedding_drift(np.ones((4, 2)), np.ones((4, 3)))
 
@@ -205,11 +184,13 @@ def test_cross_play_equals_reference():
     measure = quick(lambda senders, receivers: (
         cross_play(accuracy_matrix(senders, receivers)), language_overlap(senders[..., None]),
     ))  # fmt: skip
-    for case, given, expected in of("cross_play"):
+    for case, given, expected in communication("cross_play"):
         found, overlap = measure(np.array(given["senders"]), np.array(given["receivers"]))
-        close(found.matrix, expected["matrix"], case)
-        close([found.own, found.across, found.gap], [expected[k] for k in ("self_play", "cross_play", "gap")], case)
-        close(overlap, expected["language_overlap"], case)
+        assert_case(found.matrix, expected["matrix"], case)
+        assert_case(
+            [found.own, found.across, found.gap], [expected[k] for k in ("self_play", "cross_play", "gap")], case
+        )
+        assert_case(overlap, expected["language_overlap"], case)
 
 
 def test_unrelated_bijections_have_chance_cross_play():
@@ -226,17 +207,17 @@ def test_unrelated_bijections_have_chance_cross_play():
 
 def test_synchrony_equals_reference():
     measure = quick(language_synchrony)
-    for case, given, expected in of("language_synchrony"):
-        close(measure(np.array(given["messages"])), expected, case)
+    for case, given, expected in communication("language_synchrony"):
+        assert_case(measure(np.array(given["messages"])), expected, case)
     alike = np.tile(np.arange(20).reshape(1, 5, 4), (3, 1, 1))  # the first message is empty
     np.testing.assert_allclose(measure(alike), 1)
     assert np.isnan(measure(alike[:1]))
 
 
 def test_teaching_curves_equal_reference():
-    for case, given, expected in of("teaching_curve"):
+    for case, given, expected in communication("teaching_curve"):
         found = teaching_curve(given["accuracy"], given["threshold"])
-        close(found, [expected["area"], expected["first_step"]], case)
+        assert_case(found, [expected["area"], expected["first_step"]], case)
     assert int(teaching_curve([0.1, 0.2], 0.8).first_step) == -1
 
 
@@ -247,9 +228,9 @@ understand = quick(comprehension)
 
 def test_comprehension_equals_reference():
     names = ("accuracy", "chance", "score_accuracy", "entropy_bits", "cross_entropy_bits", "score_bits")
-    for case, given, expected in of("comprehension_frozen"):
+    for case, given, expected in communication("comprehension_frozen"):
         found = understand(*map(np.array, given.values()), case["params"]["floor_epsilon"])
-        close(found[:6], [expected[name] for name in names], case)
+        assert_case(found[:6], [expected[name] for name in names], case)
         # Misled where nothing is right of 16 and more; half right of 16 is no evidence of it.
         assert bool(found.misled) == (expected["score_accuracy"] == -1)
 
@@ -310,11 +291,11 @@ def test_readers_are_summed_up_by_median_and_range():
 def test_readers_by_rule_equal_reference():
     names = ("marker", "positional")
     measure = quick(lambda *language: [symbolic_accuracy(*language, 4, reader) for reader in names])
-    for case, given, expected in of("symbolic_decoder"):
+    for case, given, expected in communication("symbolic_decoder"):
         attributes, messages = np.array(given["attributes"]), np.array(given["messages"])
         for reader, (each, whole) in zip(names, measure(attributes, messages), strict=True):
-            close(each, expected[f"{reader}_reader"]["attribute_accuracy"], case)
-            close(whole, expected[f"{reader}_reader"]["whole_accuracy"], case)
+            assert_case(each, expected[f"{reader}_reader"]["attribute_accuracy"], case)
+            assert_case(whole, expected[f"{reader}_reader"]["whole_accuracy"], case)
     with pytest.raises(ParameterError, match="reader = 'human': one of marker, positional"):
         symbolic_accuracy(attributes, messages, 4, "human")
 

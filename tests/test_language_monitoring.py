@@ -1,13 +1,12 @@
 """Watching a code and attacking it: reference cases, coverage, error rates, checks of envelopes, interventions."""
 
-import json
 from functools import cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import DATA, assert_means
+from cases import assert_case, assert_means, communication, quick
 from scipy import stats
 
 from jaxcoord.errors import ParameterError
@@ -41,28 +40,11 @@ from jaxcoord.language.monitoring import (
     wilson_interval,
 )
 
-ALL = json.loads((DATA / "communication_cases.json").read_text())["deterministic"]
-
 
 @pytest.fixture(autouse=True)
 def float64():
     with jax.enable_x64(True):
         yield
-
-
-def quick(function, **more):
-    """Compiled for a program that runs once."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0}, **more)
-
-
-def of(op):
-    found = [case for case in ALL if case["op"] == op]
-    assert found
-    return [(case, case["inputs"], case["expected"]) for case in found]
-
-
-def close(found, expected, case):
-    np.testing.assert_allclose(np.array(found, float), expected, case["rtol"], case["atol"], err_msg=case["id"])
 
 
 # Monitoring
@@ -71,10 +53,10 @@ def close(found, expected, case):
 def test_intervals_equal_reference_and_scipy():
     both = quick(lambda successes, trials: (jnp.stack(wilson_interval(successes, trials)),
                                             jnp.stack(exact_interval(successes, trials))))  # fmt: skip
-    for case, given, expected in of("binomial_interval"):
+    for case, given, expected in communication("binomial_interval"):
         wilson, exact = both(np.full(4, given["successes"]), np.full(4, given["trials"]))
-        close(wilson[:, 0], expected["wilson95"], case)
-        close(exact[:, 0], expected["clopper_pearson95"], case)
+        assert_case(wilson[:, 0], expected["wilson95"], case)
+        assert_case(exact[:, 0], expected["clopper_pearson95"], case)
     successes, trials = np.array([0, 7, 400, 12]), np.array([1, 7, 1000, 13])
     wilson, exact = both(successes, trials)
     for row, (k, n) in enumerate(zip(successes, trials, strict=True)):
@@ -88,23 +70,23 @@ def test_intervals_equal_reference_and_scipy():
 
 def test_drop_monitors_equal_reference():
     monitor = quick(drop_monitor)
-    for case, given, expected in of("drop_monitor"):
+    for case, given, expected in communication("drop_monitor"):
         params = case["params"]
         found = monitor(
             np.array(given["scores"]), *(params[k] for k in ("target", "slack", "threshold", "ewma_lambda"))
         )
-        close(found.cusum, expected["cusum"], case)
-        close([found.alarm, found.average[-1], found.average.min()],
+        assert_case(found.cusum, expected["cusum"], case)
+        assert_case([found.alarm, found.average[-1], found.average.min()],
               [expected[k] for k in ("alarm_index", "ewma_last", "ewma_min")], case)  # fmt: skip
 
 
 def test_audits_equal_reference():
     names = {"undecided": 0, "drift": 1, "ok": -1}
     measure = quick(lambda correct, *rates: (sequential_test(correct, *rates), audit_size(*rates)))
-    for case, given, expected in of("audit_sequential_test"):
+    for case, given, expected in communication("audit_sequential_test"):
         rates = [case["params"][k] for k in ("p_ok", "p_drift", "alpha", "beta")]
         found, size = measure(np.array(given["correct"]), *rates)
-        close([found.upper, found.lower, found.decided], [expected[k] for k in ("upper", "lower", "index")], case)
+        assert_case([found.upper, found.lower, found.decided], [expected[k] for k in ("upper", "lower", "index")], case)
         assert int(found.decision) == names[expected["decision"]]
         assert int(size) == expected["fixed_sample_size"]
     with pytest.raises(ParameterError, match="drifted = 0.9: a rate below fine = 0.8"):
@@ -128,9 +110,9 @@ def test_a_sequential_audit_errs_as_seldom_as_it_says():
 
 def test_detectors_equal_reference():
     measure = quick(detection)
-    for case, given, expected in of("detector_auc"):
+    for case, given, expected in communication("detector_auc"):
         found = measure(np.array(given["labels"]), np.array(given["scores"]))
-        close(found, [expected["auc"], expected["average_precision"]], case)
+        assert_case(found, [expected["auc"], expected["average_precision"]], case)
     # Ties count one half, and are one threshold.
     found = measure(np.array([1, 0, 1, 0]), np.array([1.0, 1.0, 1.0, 0.0]))
     np.testing.assert_allclose(found, [0.75, 2 / 3])
@@ -169,7 +151,7 @@ def by_hand(envelopes, window, freshness):
 
 
 def test_envelopes_equal_reference():
-    for case, given, expected in of("envelope_check"):
+    for case, given, expected in communication("envelope_check"):
         sender, claimed, counter, sent, received, valid = np.array(given["events"]).T
         envelopes = Envelopes(sender, claimed, counter, sent, received, valid == 1, np.zeros((30, 1), int))
         found = check(envelopes, 3, case["params"]["window"], case["params"]["freshness"])
@@ -313,10 +295,10 @@ def test_attacks_of_a_batch_equal_a_loop():
 
 def test_authors_equal_reference():
     measure = quick(author_posterior)
-    for case, given, expected in of("author_posterior"):
+    for case, given, expected in communication("author_posterior"):
         found = measure(*map(np.array, given.values()), np.ones(3))
-        close(found.log_likelihood, expected["log_likelihood"], case)
-        close(found.posterior, expected["posterior"], case)
+        assert_case(found.log_likelihood, expected["log_likelihood"], case)
+        assert_case(found.posterior, expected["posterior"], case)
         assert int(found.author) == expected["argmax"]
     # A prior that is certain is not moved.
     certain = measure(*map(np.array, given.values()), np.array([1.0, 0.0, 0.0]))

@@ -1,12 +1,10 @@
 """Probes and description length: reference cases, convergence, and whether they tell a code from a list."""
 
-import json
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import DATA
+from cases import assert_case, communication, quick
 from scipy.optimize import minimize
 from scipy.special import gammaln, logsumexp
 
@@ -28,28 +26,11 @@ from jaxcoord.language.probes import (
 )
 from jaxcoord.language.structure import one_hot_positions
 
-ALL = json.loads((DATA / "communication_cases.json").read_text())["deterministic"]
-
 
 @pytest.fixture(autouse=True)
 def float64():
     with jax.enable_x64(True):
         yield
-
-
-def quick(function, **more):
-    """Compiled for a program that runs once."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0}, **more)
-
-
-def of(op):
-    found = [case for case in ALL if case["op"] == op]
-    assert found
-    return [(case, case["inputs"], case["expected"]) for case in found]
-
-
-def close(found, expected, case):
-    np.testing.assert_allclose(np.array(found, float), expected, case["rtol"], case["atol"], err_msg=case["id"])
 
 
 def padded(rows, number):
@@ -67,7 +48,7 @@ fit = quick(lambda features, labels, classes, *more: (
 
 def test_logistic_probes_equal_reference():
     score = quick(probe_score)
-    for case, given, expected in of("linear_probe"):
+    for case, given, expected in communication("linear_probe"):
         number, classes = len(given["y_train"]), given["n_classes"]
         wide = [np.pad(given[name], ((0, 0), (0, 6 - len(given[name][0])))) for name in ("x_train", "x_test")]
         features, trained = padded(np.concatenate(wide), 100)
@@ -76,10 +57,10 @@ def test_logistic_probes_equal_reference():
         probe, chances = fit(features, labels, 5, case["params"]["l2"], trained)
         assert float(probe.gap) < 1e-20
         train, test = score(chances, labels, trained), score(chances, labels, real & ~trained)
-        close(probe.objective, expected["objective_nats"], case)
+        assert_case(probe.objective, expected["objective_nats"], case)
         names = ("train_accuracy", "test_accuracy", "test_cross_entropy_bits")
-        close([train.accuracy, *test], [expected[name] for name in names], case)
-        close(chances[number : number + 20, :classes], expected["test_probs"], case)
+        assert_case([train.accuracy, *test], [expected[name] for name in names], case)
+        assert_case(chances[number : number + 20, :classes], expected["test_probs"], case)
 
 
 def test_a_probe_is_at_the_minimum():
@@ -117,7 +98,7 @@ def test_tables_equal_reference():
         quick(majority_table, static_argnums=2),
         quick(message_groups),
     )
-    for case, given, expected in of("probe_selectivity"):
+    for case, given, expected in communication("probe_selectivity"):
         # Rows that are not real are not trained on, and no score counts them.
         messages, _ = padded([[*row, 0][:3] for row in given["train_messages"] + given["test_messages"]], 64)
         trained, tested = (np.arange(64) < len(given["train_messages"]), np.arange(64) >= len(given["train_messages"]))
@@ -128,16 +109,16 @@ def test_tables_equal_reference():
                 labels, _ = padded(given[f"train_{kind}"] + given[f"test_{kind}"], 64)
                 decided = np.asarray(decide(groups, labels, 4, trained))
                 scores.append((decided == labels)[tested].mean())
-            close([*scores, scores[0] - scores[1]], [expected[wanted][name] for name in names], case)
+            assert_case([*scores, scores[0] - scores[1]], [expected[wanted][name] for name in names], case)
 
 
 def test_prequential_code_lengths_equal_reference_and_the_closed_form():
     measure = quick(prequential_table, static_argnums=2)
-    for case, given, expected in of("mdl_prequential_table"):
+    for case, given, expected in communication("mdl_prequential_table"):
         groups, labels = np.array(given["messages"]), np.array(given["labels"])
         classes, alpha = given["n_classes"], case["params"]["alpha"]
         found = measure(groups, labels, classes, alpha)
-        close([found.bits, found.uniform_bits, found.compression], list(expected.values()), case)
+        assert_case([found.bits, found.uniform_bits, found.compression], list(expected.values()), case)
         counts = np.zeros((given["n_messages"], classes))
         np.add.at(counts, (groups, labels), 1)
         closed = (gammaln(counts + alpha) - gammaln(alpha)).sum()
@@ -147,10 +128,10 @@ def test_prequential_code_lengths_equal_reference_and_the_closed_form():
 
 def test_online_code_lengths_equal_reference():
     measure = quick(online_logistic, static_argnums=(2, 3))
-    for case, given, expected in of("mdl_online_logistic"):
+    for case, given, expected in communication("mdl_online_logistic"):
         ends = tuple(case["params"]["block_ends"])
         found = measure(np.array(given["x"]), np.array(given["labels"]), given["n_classes"], ends, case["params"]["l2"])
-        close([found.bits, found.uniform_bits, found.compression], list(expected.values()), case)
+        assert_case([found.bits, found.uniform_bits, found.compression], list(expected.values()), case)
 
 
 def test_a_new_label_is_dear_but_not_infinitely():

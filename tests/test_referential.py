@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxcoord.errors import ParameterError
-from jaxcoord.language import channels
+from jaxcoord.language import information
 from jaxcoord.language.efficiency import power_law
 from jaxcoord.language.referential import ReferentialGame, candidate_scores, distinct_share
 from jaxcoord.model import replace
@@ -215,7 +215,7 @@ def test_pure_parts():
     logits = jnp.asarray([[[1.0, 2.0], [3.0, 5.0]]])
     assert candidate_scores(logits, jnp.asarray([[[0, 0], [1, 1], [0, 1]]])).tolist() == [[4.0, 7.0, 6.0]]
     assert float(distinct_share(jnp.asarray([[1, 0], [2, 1], [1, 0], [1, 0]]))) == 0.5
-    assert channels.lengths(jnp.asarray([[1, 0]])).tolist() == [1]
+    assert information.message_length(jnp.asarray([[1, 0]])).tolist() == [1]
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxcoord.language import channels
+from jaxcoord.language import information
 from jaxcoord.language.learning import gumbel_softmax
 
 Array = jax.Array
 ZERO = nn.initializers.zeros  # see `newborn`
-KINDS = ("recurrent", "perceptron", "table")
 UNROLLED = 5  # messages up to this length have their loops written out: a third faster, and slower to compile
 
 
@@ -133,7 +132,7 @@ class RecurrentSpeaker(nn.Module):
             return jax.nn.one_hot(symbol, self.vocabulary)
 
         symbols, scores = self._run(inputs, sample, (coins.T, None if given is None else given.T))
-        return channels.masked(whole_symbols(symbols)), scores
+        return information.contents(whole_symbols(symbols)), scores
 
     def relax(self, inputs: Array, coins: Array, temperature: Any) -> tuple[Array, Array]:
         """Symbols as straight-through weights and log-probabilities, `[n, L, K]` both, what follows a 0 included.
@@ -153,7 +152,7 @@ class RecurrentSpeaker(nn.Module):
             return jax.nn.one_hot(jnp.argmax(logits, -1), self.vocabulary)
 
         nothing = jnp.zeros((self.length, inputs.shape[0]))
-        return channels.masked(whole_symbols(self._run(inputs, best, nothing)[0]))
+        return information.contents(whole_symbols(self._run(inputs, best, nothing)[0]))
 
 
 class FlatSpeaker(nn.Module):
@@ -176,7 +175,7 @@ class FlatSpeaker(nn.Module):
         logits = self.logits(inputs)
         fixed = jax.lax.stop_gradient(logits).reshape(-1, self.vocabulary)
         symbols = draw_symbol(fixed, coins.reshape(-1)).reshape(coins.shape)
-        return channels.masked(symbols), jax.nn.log_softmax(logits)
+        return information.contents(symbols), jax.nn.log_softmax(logits)
 
     def score(self, inputs: Array, messages: Array) -> Array:
         """As `RecurrentSpeaker.score`; what was said before does not matter."""
@@ -184,7 +183,7 @@ class FlatSpeaker(nn.Module):
 
     def say(self, inputs: Array) -> Array:
         """As `RecurrentSpeaker.say`."""
-        return channels.masked(jnp.argmax(self.logits(inputs), -1).astype(jnp.int32))
+        return information.contents(jnp.argmax(self.logits(inputs), -1).astype(jnp.int32))
 
 
 class RecurrentListener(nn.Module):
@@ -210,7 +209,7 @@ class RecurrentListener(nn.Module):
             gates = jax.nn.one_hot(symbol, self.vocabulary, dtype=state.dtype) @ table
             return jnp.where(heard[:, None], advance(gates, state, recur, bias), state), None
 
-        each = (messages.T, channels.mask(messages).T)
+        each = (messages.T, information.mask(messages).T)
         state, _ = jax.lax.scan(read, self._start(messages), each, unroll=messages.shape[1] <= UNROLLED)
         return self._logits(state)
 
@@ -248,7 +247,7 @@ class FlatListener(nn.Module):
     @nn.compact
     def __call__(self, messages: Array) -> Array:
         """`[n, A, V]` logits. Args: `messages` `[n, L]`."""
-        heard = channels.mask(messages)[..., None]
+        heard = information.mask(messages)[..., None]
         symbols = jnp.where(heard, jax.nn.one_hot(messages, self.vocabulary), 0).reshape(messages.shape[0], -1)
         if self.hidden:
             symbols = nn.relu(nn.Dense(self.hidden, name="read")(symbols))
@@ -257,14 +256,14 @@ class FlatListener(nn.Module):
 
 
 def speaker(kind: str, vocabulary: int, length: int, hidden: int, embedding: int) -> nn.Module:
-    """A speaker of one of `KINDS`. A table needs meanings as one-hots of whole meanings, not of attributes."""
+    """A recurrent speaker, a perceptron, or a table, which sees one-hots of whole meanings, not of attributes."""
     if kind == "recurrent":
         return RecurrentSpeaker(vocabulary, length, hidden, embedding)
     return FlatSpeaker(vocabulary, length, 0 if kind == "table" else hidden)
 
 
 def listener(kind: str, vocabulary: int, attributes: int, values: int, hidden: int, embedding: int) -> nn.Module:
-    """A listener of one of `KINDS`."""
+    """A recurrent listener, a perceptron or a table."""
     if kind == "recurrent":
         return RecurrentListener(vocabulary, attributes, values, hidden, embedding)
     return FlatListener(vocabulary, attributes, values, 0 if kind == "table" else hidden)

@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxcoord.errors import ParameterError
 from jaxcoord.language import inputs
+from jaxcoord.language.information import contents, message_length
 from jaxcoord.networks.graph import whole
 
 Array = jax.Array
@@ -26,22 +27,6 @@ LEAST_NOISE = 1e-30  # of a channel whose capacity is still a number in float32
 # Messages
 
 
-def mask(messages: Any) -> Array:
-    """`[..., L]` bool: the symbols before the first 0."""
-    return jnp.cumprod(jnp.asarray(messages) != 0, -1).astype(bool)
-
-
-def masked(messages: Any) -> Array:
-    """Messages `[..., L]` with everything after the first 0 set to 0."""
-    messages = jnp.asarray(messages)
-    return jnp.where(mask(messages), messages, 0)
-
-
-def lengths(messages: Any) -> Array:
-    """`[...]` int32: symbols before the first 0; a message without 0 has L, and needs no terminator."""
-    return mask(messages).sum(-1, dtype=jnp.int32)
-
-
 def cap(messages: Any, positions: Any) -> Array:
     """Messages `[..., L]` cut after so many positions; the cut needs no terminator and may be traced."""
     messages = jnp.asarray(messages)
@@ -50,7 +35,7 @@ def cap(messages: Any, positions: Any) -> Array:
 
 def length_cost(messages: Any, cost: Any) -> Array:
     """`[...]`: what a message costs its speaker, so much for each symbol before the first 0."""
-    return cost * lengths(messages).astype(float)
+    return cost * message_length(messages).astype(float)
 
 
 def energy_cost(vectors: Any, cost: Any) -> Array:
@@ -72,7 +57,7 @@ def symmetric_noise(key: Array, messages: Any, vocabulary: int, error: Any) -> A
     """
     vocabulary = whole("vocabulary", vocabulary, 3)
     error = inputs.probability("error", error)
-    messages = masked(messages)
+    messages = contents(messages)
     coin, other = jax.random.uniform(key, (2, *messages.shape))
     # One of the K - 2 others: a shift by 1..K-2 among the symbols 1..K-1.
     shift = 1 + jnp.minimum((other * (vocabulary - 2)).astype(messages.dtype), vocabulary - 3)
@@ -87,7 +72,7 @@ def erasure_noise(key: Array, messages: Any, erased: int, error: Any) -> Array:
     """
     erased = whole("erased", erased, 1)
     error = inputs.probability("error", error)
-    messages = masked(messages)
+    messages = contents(messages)
     lost = jax.random.uniform(key, messages.shape) < error
     return jnp.where((messages != 0) & lost, jnp.asarray(erased, messages.dtype), messages)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcoord.errors import ParameterError
-from jaxcoord.language import channels, learning, world
+from jaxcoord.language import channels, information, learning, world
 from jaxcoord.language.comprehension import language_comprehension, over_readers
 from jaxcoord.language.distance import topographic_similarity
 from jaxcoord.language.probes import logistic_reader, probe_selectivity
@@ -335,7 +335,7 @@ class LanguageDrift(Model):
             "comprehension_bits": over_readers(people.score_bits).median,
             "misled": people.misled.mean(),
             "reverse_comprehension": reverse.mean(),
-            "message_length": channels.lengths(messages).mean(),
+            "message_length": information.message_length(messages).mean(),
             "distinct": distinct_share(messages),
             "topographic_similarity": topographic_similarity(meanings, messages, self.values),
             "positional_disentanglement": positional_disentanglement(meanings, messages),

@@ -56,15 +56,20 @@ def language(
     return attributes, contents(messages)
 
 
+def mask(messages: Any) -> Array:
+    """`[..., L]` bool: the symbols before the first 0."""
+    return jnp.cumprod(jnp.asarray(messages) != 0, axis=-1).astype(bool)
+
+
 def contents(messages: Any) -> Array:
     """The messages `[..., L]` with everything from the first 0 onward set to 0."""
     messages = jnp.asarray(messages)
-    return jnp.where(jnp.cumprod(messages != 0, axis=-1) == 1, messages, 0)
+    return jnp.where(mask(messages), messages, 0)
 
 
 def message_length(messages: Any) -> Array:
     """`[...]` int32: symbols before the first 0 of messages `[..., L]`, from 0 to L."""
-    return jnp.cumprod(jnp.asarray(messages) != 0, axis=-1).sum(-1, dtype=jnp.int32)
+    return mask(messages).sum(-1, dtype=jnp.int32)
 
 
 def transmitted_length(messages: Any) -> Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcoord.errors import ParameterError
-from jaxcoord.language import channels, learning, world
+from jaxcoord.language import channels, information, learning, world
 from jaxcoord.language.distance import topographic_similarity
 from jaxcoord.language.efficiency import power_law
 from jaxcoord.language.structure import positional_disentanglement
@@ -256,7 +256,7 @@ class ReferentialGame(Model):
             weights, seen, coin, self.temperature, method="relax"
         )
         symbols, scores = jax.vmap(relax)(agents["speaker"], self._seen(number), coins)
-        messages = channels.masked(jnp.argmax(symbols, -1).astype(jnp.int32))
+        messages = information.contents(jnp.argmax(symbols, -1).astype(jnp.int32))
         heard = self._heard(messages, keys[3])
         replaced = jax.nn.one_hot(heard, self.vocabulary)
         symbols = jnp.where((heard != messages)[..., None], replaced, symbols)
@@ -308,7 +308,7 @@ class ReferentialGame(Model):
             "held_out_accuracy": jnp.where(held, whole, 0).sum() / held.sum(),
             "chance": jnp.asarray(1 / self.candidates if self.candidates else self.values**-self.attributes, float),
             "loss": state.loss.mean(),
-            "message_length": channels.lengths(messages).mean(),
+            "message_length": information.message_length(messages).mean(),
             "distinct": distinct_share(first),
             "topographic_similarity": topographic_similarity(meant, first, self.values),
             "positional_disentanglement": positional_disentanglement(meant, first),
