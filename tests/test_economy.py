@@ -260,7 +260,7 @@ def test_stages_are_detected_from_the_record():
     """The steps that a run remembers are those found in its record afterwards."""
     data = at("plain")
     seen = {
-        "volume": data.volume, "brokered": data.brokered, "open_interest": data.open_interest,
+        "spending": data.velocity, "brokered": data.brokered, "open_interest": data.open_interest,
         "reserve_ratio": data.reserve_ratio_held, "crash": data.crashed,
         "rescues": data.rescues.diff("step").reindex(step=data.step, fill_value=0), "halted": data.halted,
     }  # fmt: skip

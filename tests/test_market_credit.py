@@ -265,7 +265,7 @@ def test_hedge_ratio_case(case):
     ("call", "message"),
     [
         (lambda: money_multiplier(0.0, 0.1), "reserve_ratio = 0.0: above 0 and at most 1 is needed"),
-        (lambda: shortfall_of_promises(5, 1.5, 2), "redeemed = 1.5: 0 to 1 is needed"),
+        (lambda: shortfall_of_promises(5, 1.5, 2), "redeemed = 1.5: a share from 0 to 1 is needed"),
         (lambda: cournot_brokers(100, 1, 20, 1, 0), "brokers = 0: at least 1"),
         (lambda: bank_run(1.5, 2.0, 2.0), "impatient = 1.5"),
     ],
@@ -275,8 +275,15 @@ def test_refuses(call, message):
         call()
 
 
-@pytest.mark.usefixtures("wide")
-def test_promises_agree_with_scipy():
-    for count, chance, flow in ((50, 0.3, 17), (7, 0.9, 6)):
-        short, _ = shortfall_of_promises(count, chance, flow)
-        assert float(short) == pytest.approx(stats.binom.sf(flow, count, chance), rel=1e-9)
+@pytest.mark.parametrize(
+    ("count", "chance", "flow"), [(50, 0.3, 17), (7, 0.9, 6), (10_000, 0.2, 1900), (1_000_000, 0.01, 10_050.5)]
+)
+def test_promises_agree_with_scipy(count, chance, flow):
+    """In the usual precision too, however many promises are out."""
+    redeemed = np.arange(count + 1)
+    excess = stats.binom.pmf(redeemed, count, chance) @ np.maximum(redeemed - flow, 0)
+    found = shortfall_of_promises(count, chance, flow)
+    np.testing.assert_allclose(found, (stats.binom.sf(flow, count, chance), excess), rtol=1e-5)
+    with jax.enable_x64(True):
+        found = shortfall_of_promises(count, chance, flow)
+    np.testing.assert_allclose(found, (stats.binom.sf(flow, count, chance), excess), rtol=1e-9)

@@ -16,6 +16,7 @@ from jaxcoord.language.drift import descend
 from jaxcoord.language.probes import logistic_probabilities, logistic_probe, probe_score
 from jaxcoord.language.referential import adam
 from jaxcoord.language.representation import linear_cka, squared_distances
+from jaxcoord.language.sentences import sentence_codebook
 from jaxcoord.model import Model, observable, param, static
 
 Array = jax.Array
@@ -144,6 +145,11 @@ class EmbeddingExchange(Model):
     wander: float = param(0.05, doc="standard deviation of what an update adds at random to each number of the code",
                           low=0)  # fmt: skip
     channel: str = static("vector", doc="what can be sent", choices=("vector", "prototype", "scalar"))
+    human: str = static(
+        "axes", doc="what people send on a `vector` channel: vectors as far apart as can be, or those of English "
+        "sentences by a model of sentences, on their main axes (needs the extra `sentences`)",
+        choices=("axes", "sentences"),
+    )  # fmt: skip
     meanings: int = static(16, doc="M, meanings", low=2, high=10_000)
     dimensions: int = static(8, doc="D, numbers of a vector", low=1, high=1000)
     codes: int = static(32, doc="K, code vectors of a `prototype` channel", low=2, high=10_000)
@@ -166,11 +172,15 @@ class EmbeddingExchange(Model):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.human == "sentences" and self.channel != "vector":
+            raise ParameterError(f"{self.registered_name}.human = 'sentences': needs channel = 'vector'")
         self._human()
 
     def _human(self) -> np.ndarray:
         """`[M, D]`: what people send."""
         try:
+            if self.human == "sentences":
+                return sentence_codebook(self.meanings, self.dimensions, LENGTH)
             if self.channel == "scalar":
                 return human_levels(self.meanings, self.dimensions, self.levels)
             if self.channel == "prototype":

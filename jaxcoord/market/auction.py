@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.market import checks
 
 Array = jax.Array
 
@@ -100,6 +101,7 @@ def call_auction(
     Raises: ParameterError for a price or size that is not a number, a negative size or shapes that do not match.
     Source: k-double auction, Chatterjee & Samuelson 1983, Oper Res 31:835; Wilson 1985, Econometrica 53:1101.
     """
+    k = checks.share("k", k)
     bids, bid_sizes = _checked("bid", bid_prices, bid_sizes)
     asks, ask_sizes = _checked("ask", ask_prices, ask_sizes)
     kind = jnp.promote_types(bids.dtype, asks.dtype) if bids.size and asks.size else (bids if bids.size else asks).dtype
@@ -154,5 +156,7 @@ def call_auction(
         price = jnp.where(trades, p_low + jnp.minimum(within, gap), 0)
     else:
         ends = [jnp.where(trades, x, 0) for x in (p_low, p_high)]
+        # One that does not bind bids inf or asks -inf: a price between is at the end that is a number.
+        ends = [jnp.where(jnp.isfinite(x), x, y) for x, y in (ends, ends[::-1])]
         price = jnp.where(trades, (1 - k) * ends[0] + k * ends[1], jnp.nan)
     return Auction(volume, p_low, p_high, price, bought, sold)

@@ -71,7 +71,8 @@ def payment_system(
     external = checks.amounts("external", external, banks)
     return System(
         liabilities, checks.amounts("assets", assets, banks), checks.amounts("senior", senior, banks),
-        liabilities.sum(1) + external, checks.share("alpha", alpha), checks.share("beta", beta),
+        liabilities.sum(1) + external,
+        *(checks.sized(name, checks.share(name, x), banks) for name, x in (("alpha", alpha), ("beta", beta))),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.market import checks
 from jaxcoord.market.ledger import (
     Ledger,
     at_home,
@@ -71,18 +72,21 @@ def shortfall_of_promises(promises: int, redeemed: Any, deliverable: Any) -> tup
 
     P(X > K) and E[X - K]+ for X ~ Binomial(promises, redeemed).
 
-    Args: `promises`, how many are out; `redeemed`, probability of each; `deliverable`, K.
+    Args: `promises`, how many are out; `redeemed`, probability of each; `deliverable`, K units.
     Returns: probability of a shortfall, and the expected units that cannot be delivered.
+    Raises: ParameterError where a number is out of range.
     """
-    _fraction("redeemed", redeemed)
+    checks.within("promises", promises, 0, 2**31 - 2, "a whole number from 0 to 2^31 - 2 is needed", whole=True)
+    chance, deliverable = checks.share("redeemed", redeemed), checks.finite("deliverable", deliverable)
     count = jnp.arange(promises + 1)
-    chance, number = jnp.asarray(redeemed, float), jnp.asarray(float(promises), float)
-    choose = jax.lax.lgamma(number + 1) - jax.lax.lgamma(count + 1.0) - jax.lax.lgamma(number - count + 1.0)
-    mass = jnp.exp(
-        choose + jax.scipy.special.xlogy(count, chance) + jax.scipy.special.xlog1py(promises - count, -chance)
-    )
-    missing = positive(count - jnp.asarray(deliverable))
-    return jnp.where(missing > 0, mass, 0).sum(), (mass * missing).sum()
+    # Masses by their ratios from the mode outwards: factorials of many promises would leave few digits.
+    mode = jnp.floor((promises + 1) * chance)
+    ratios = jnp.log((promises - count[:-1]) / (count[:-1] + 1) * (chance / (1 - chance)))
+    above = jnp.cumsum(jnp.where(count[:-1] >= mode, ratios, 0))
+    below = jnp.cumsum(jnp.where(count[:-1] < mode, ratios, 0)[::-1])[::-1]
+    mass = jnp.exp(jnp.pad(above, (1, 0)) - jnp.pad(below, (0, 1)))
+    missing = positive(count - deliverable)
+    return jnp.where(missing > 0, mass, 0).sum() / mass.sum(), (mass * missing).sum() / mass.sum()
 
 
 def bank_run(impatient: Any, long_return: Any, risk_aversion: Any) -> dict[str, Array]:

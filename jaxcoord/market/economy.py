@@ -103,7 +103,10 @@ class ComputeEconomy(Model):
     margin: float = param(0.1, doc="initial margin, over the value of a position", low=0.001, high=1)
     maintenance: float = param(0.75, doc="part of initial margin below which an account is called", low=0, high=1)
     maturity: int = param(10, doc="steps from the opening of forwards to their settlement", unit="steps", low=2)
-    outsiders: float = param(0.5, doc="share of users who need a broker, where there may be any", low=0, high=1)
+    outsiders: float = param(
+        0.5, doc="share of users who need a broker, where there may be any; brokers come from the others: at 1 nobody "
+        "can turn broker and nothing is traded", low=0, high=1,
+    )  # fmt: skip
     spread: float = param(0.4, doc="spread of a single broker, over the price", low=0, high=2)
     pages: int = param(1000, doc="R, pages of the shared memory", unit="pages", low=1, high=1_000_000)
     page_worth: float = param(
@@ -165,6 +168,7 @@ class ComputeEconomy(Model):
     page_rent = observable(doc="what the shared memory yields, over the most that it could; 0 without one")
     offences = observable(doc="audits since the start that found somebody over quota")
     hoarding = observable(doc="share of machines that stand idle with issuers")
+    default_fraction = observable(doc="share of agents shut out after a failure to pay, to deliver or to stay solvent")
     user_defaults = observable(doc="defaults of users since the start")
     resolutions = observable(doc="resolutions of issuers since the start")
     rescues = observable(doc="rescues of issuers since the start")
@@ -349,7 +353,7 @@ class ComputeEconomy(Model):
         after = after._replace(hyperinflation=hyper, halted=hyper | self._pulled(after.counts.recent))
         reserves, _ = measured.reserve_ratios(after.ledger)
         present = stages_present({
-            "volume": after.flows.volume, "brokered": after.flows.brokered,
+            "spending": after.flows.spending, "brokered": after.flows.brokered,
             "open_interest": positive(after.ledger.forwards).sum(), "reserve_ratio": reserves,
             "crash": after.counts.crashed, "rescues": after.flows.rescued, "halted": after.halted,
         })  # fmt: skip
@@ -402,6 +406,7 @@ class ComputeEconomy(Model):
             "page_rent": rent,
             "offences": counts.offences,
             "hoarding": measured.hoarding(ledger),
+            "default_fraction": (state.shut > 0).mean(),
             "user_defaults": counts.defaults,
             "resolutions": counts.resolved,
             "rescues": counts.rescued,

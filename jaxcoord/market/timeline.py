@@ -23,11 +23,12 @@ def is_crash(recent: Array, issuers: int) -> Array:
 def stages_present(seen: Mapping[str, Any]) -> Array:
     """`[..., 7]` bool: which stages a step shows, in the order of `STAGES`.
 
-    Args: `seen`, arrays of one shape by the names of the economy's observables: `volume` and `brokered` (units traded),
-      `open_interest`, `reserve_ratio` (all reserves over all deposits), `crash`, `rescues`, `halted`.
+    Args: `seen`, arrays of one shape by the names of the economy's observables: `spending` (credits: what is shared is
+      not traded), `brokered` (units), `open_interest`, `reserve_ratio` (all reserves over all deposits), `crash`,
+      `rescues`, `halted`.
     """
     signs = (
-        jnp.asarray(seen["volume"]) > 0,
+        jnp.asarray(seen["spending"]) > 0,
         jnp.asarray(seen["brokered"]) > 0,
         jnp.asarray(seen["open_interest"]) > 0,
         jnp.asarray(seen["reserve_ratio"]) < 1,
