@@ -1,15 +1,15 @@
-"""Which cases the quick suite runs: of long tables every third; `make test-all` runs all of them."""
+"""Which cases the quick suite runs: of long tables every fifth; `make test-all` runs all of them."""
 
 import collections
 
 import pytest
 
-LONG, STRIDE = 4, 3
+LONG, STRIDE = 3, 5
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark as slow what a test of more than four cases does beyond every third of them."""
+    """Mark as slow what a test of more than three cases does beyond every fifth of them."""
     cases = collections.defaultdict(list)
     for item in items:
         if hasattr(item, "callspec"):
