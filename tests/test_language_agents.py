@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import jax.test_util
 import numpy as np
 import pytest
 
@@ -103,6 +104,14 @@ def test_the_recurrent_unit_is_the_one_of_the_literature():
     new = np.tanh(inputs[:, 2 * hidden :] + reset * inner[:, 2 * hidden :])
     found = agents.advance(*(jnp.asarray(x, jnp.float32) for x in (inputs, state, recur, bias)))
     np.testing.assert_allclose(found, (1 - update) * new + update * state, rtol=2e-5)
+
+
+def test_the_derivative_of_the_gates_is_that_of_their_formula():
+    """Against differences, in double precision."""
+    rng = np.random.default_rng(7)
+    with jax.enable_x64(True):
+        given = [jnp.asarray(rng.normal(size=shape)) for shape in ((2, 9), (2, 9), (2, 3))]
+        jax.test_util.check_grads(agents.gated, given, order=1, modes=["rev"], eps=1e-6, atol=1e-8, rtol=1e-6)
 
 
 def test_newborns_differ_and_have_the_scale_they_should():

@@ -63,12 +63,39 @@ class SymbolGRU(nn.Module):
 
 def advance(gates: Array, state: Array, recur: Array, bias: Array) -> Array:
     """`[n, H]`: the state after a symbol. Args: `gates` `[n, 3 H]` of the symbol; `state` `[n, H]`."""
-    hidden = state.shape[-1]
-    inner = state @ recur + bias
-    both = jax.nn.sigmoid(gates[:, : 2 * hidden] + inner[:, : 2 * hidden])
-    reset, keep = both[:, :hidden], both[:, hidden:]
-    new = jnp.tanh(gates[:, 2 * hidden :] + reset * inner[:, 2 * hidden :])
-    return new + keep * (state - new)
+    return gated(gates, state @ recur + bias, state)
+
+
+@jax.custom_vjp
+def gated(outer: Array, inner: Array, state: Array) -> Array:
+    """`[n, H]`: z h + (1 - z) tanh(o + r i), what the gates make of a state.
+
+    Its derivative is written out: left to itself, the compiler computes the gates again for every use, at twice the
+    time of a whole update.
+    Args: `outer`, `inner` `[n, 3 H]`, what the symbol and the state do to r, z and the new state; `state` `[n, H]`.
+    """
+    return _gated(outer, inner, state)[0]
+
+
+def _gated(outer: Array, inner: Array, state: Array) -> tuple[Array, tuple[Array, ...]]:
+    one, two = state.shape[-1], 2 * state.shape[-1]
+    reset = jax.nn.sigmoid(outer[:, :one] + inner[:, :one])
+    keep = jax.nn.sigmoid(outer[:, one:two] + inner[:, one:two])
+    recalled = inner[:, two:]
+    new = jnp.tanh(outer[:, two:] + reset * recalled)
+    return new + keep * (state - new), (reset, keep, new, recalled, state)
+
+
+def _back(saved: tuple[Array, ...], by: Array) -> tuple[Array, Array, Array]:
+    reset, keep, new, recalled, state = saved
+    to_new = by * (1 - keep) * (1 - new**2)
+    to_keep = by * (state - new) * keep * (1 - keep)
+    to_reset = to_new * recalled * reset * (1 - reset)
+    outer = jnp.concatenate([to_reset, to_keep, to_new], 1)
+    return outer, jnp.concatenate([to_reset, to_keep, to_new * reset], 1), by * keep
+
+
+gated.defvjp(_gated, _back)
 
 
 def draw_symbol(logits: Array, coin: Array) -> Array:
