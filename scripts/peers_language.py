@@ -26,7 +26,7 @@ from jaxcoord.language.world import all_meanings
 ATTRIBUTES, VALUES, VOCABULARY, LENGTH = 2, 10, 20, 5
 HIDDEN, EMBEDDING, ENTROPY, RATE = 64, 32, 0.05, 1e-3
 EGG_MEASURED = {32: 5_000, 512: 20_000}  # samples per CPU-second, two cores of an AMD EPYC, 2025
-WORKS = ((32, 16, 50), (512, 4, 20))  # batch, communities at once, updates in a step
+WORKS = ((32, 16, 50), (512, 2, 40))  # batch, communities at once, updates in a step
 COMPARED = 1000  # updates after which losses are compared
 COMMUNITIES = 6  # of the peer, and twice as many here
 
