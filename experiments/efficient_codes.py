@@ -29,7 +29,7 @@ GAME = {
     "hidden": 32, "batch": 64, "updates": 250,
 }  # fmt: skip
 POINT = {"learning_rate": 1e-2, "entropy": 0.5, "exponent": 1.0, "length_cost": 0.0, "laziness": 0.0}
-LAZY = {"length_cost": 1.0, "laziness": 45.0}
+LAZY = {"length_cost": 0.5, "laziness": 45.0}
 CONDITIONS: dict[str, tuple[str, dict[str, float]]] = {
     "no pressure": ("whole", {}),
     "lazy": ("whole", LAZY),

@@ -136,7 +136,7 @@ def line(work: dict[str, Any]) -> str:
     unit = work["unit"]
     rates = f"peer {work[f'peer_{unit}_per_second']:.3g} {unit}/s, here {work[f'{unit}_per_second']:.3g}"
     return (
-        f"{work['work']}: {rates}, ratio {work['ratio']:.0f}, compile {work['compile_s']:.2f} s, "
+        f"{work['work']}: {rates}, ratio {work['ratio']:.3g}, compile {work['compile_s']:.2f} s, "
         f"apart by {work['apart']}{'' if work['agree'] else ': THE RESULTS DISAGREE'}"
     )
 

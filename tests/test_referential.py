@@ -258,6 +258,6 @@ def test_the_task_is_really_learned():
         attributes=2, values=10, vocabulary=20, length=3, architecture="perceptron", batch=100, updates=250,
         learning_rate=1e-2,
     )  # fmt: skip
-    seen = play(model, [{"entropy": 0.5}] * 100, 5)
+    seen = play(model, [{"entropy": 0.3}] * 100, 5)
     assert (seen["accuracy"] >= 0.99).mean() >= 0.95
     np.testing.assert_allclose(seen["chance"], 0.01)

@@ -476,6 +476,14 @@ def test_types_labels_units_and_attributes_survive_the_disk(tmp_path):
     assert on_disk.attrs["tile"] == 4
 
 
+def test_variables_come_in_the_order_of_the_model_and_swept_samples_are_coordinates(tmp_path):
+    """On disk and in memory; folders of a store have no order, and the first variable is what is drawn."""
+    samples = [{"rate": 0.2}, {"rate": 0.4}, {"rate": 0.3}]
+    for data in (jc.sweep(Walkers(), samples, 2, store=tmp_path / "run"), jc.sweep(Walkers(), samples, 2)):
+        assert list(data.data_vars) == ["place", "spread", "crossings", "ahead"]
+        assert "rate" in data.coords
+
+
 def test_a_block_that_is_not_there_reads_as_not_a_number(truth):
     half = jc.load(truth / "half")
     whole = jc.load(truth / "whole")

@@ -59,6 +59,7 @@ def metadata_files(plan: Plan, identity: Mapping[str, Any], coords: Mapping[str,
     files: dict[str, Any] = {}
     group = create_arrays(plan, zarr.storage.MemoryStore(files))
     group.attrs["jaxcoord"] = json.dumps(identity, sort_keys=True)
+    group.attrs["variables"] = [v.name for v in plan.variables]  # folders have no order
     for name, (dims, values, attributes) in coords.items():
         array = np.asarray(values)
         if array.dtype.kind not in "iuf":

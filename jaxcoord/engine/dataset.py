@@ -120,5 +120,7 @@ def load(store: str | os.PathLike) -> Any:
         labels = data[name].attrs.pop("labels", None)
         if labels is not None:
             data = data.assign_coords({name: (data[name].dims, labels, data[name].attrs)})
+    recorded = data.attrs.get("variables", list(data.data_vars))
+    data = data.set_coords([name for name in data.data_vars if name not in recorded])[recorded]
     data.attrs = attributes(content["identity"], content["nonfinite"]) | {"title": path.name}
     return data

@@ -261,9 +261,10 @@ def _variables(plan: Plan) -> tuple[tuple[Variable, ...], int]:
     for model in plan.models():
         _check_dims(model, plan)
         program = plan.program(model)
-        variables = []
-        for name, struct in program.variables().items():
-            meta = model.observables[name if name in model.observables else name.removesuffix("_mean")]
+        variables, kept = [], program.variables()
+        ordered = [name for one in model.observables for name in (one, f"{one}_mean") if name in kept]
+        for name in ordered:
+            struct, meta = kept[name], model.observables[name if name in model.observables else name[: -len("_mean")]]
             doc = meta.doc if name in model.observables else f"{meta.doc}, mean over {plan.every} steps"
             variables.append(Variable(name, meta.dims, struct.shape, np.dtype(struct.dtype), doc, meta.unit))
         if found is not None and tuple(variables) != found:
