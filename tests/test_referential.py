@@ -142,8 +142,10 @@ def test_candidates_are_the_meaning_and_others_that_are_learned_from():
     found = np.asarray(model._candidates(order, place, jax.random.key(6))) @ [3, 1]
     assert (found[:, 0] == order[place]).all()
     assert not np.isin(found, order[5:]).any()
-    assert (found[:, 1:] != found[:, :1]).all()
-    others = np.stack([np.bincount(found[place == p, 1], minlength=9)[np.asarray(order[:5])] for p in range(5)])
+    assert (np.diff(np.sort(found), axis=1) > 0).all(), "all different"
+    others = np.stack(
+        [np.bincount(found[place == p, 1:].ravel(), minlength=9)[np.asarray(order[:5])] for p in range(5)]
+    )
     for row, counts in enumerate(others):
         cases.assert_frequencies(counts, np.where(np.arange(5) == row, 0, 0.25))
 
@@ -183,7 +185,9 @@ def test_turnover_replaces_the_next_listener_and_nothing_else():
                 assert same(old, new).tolist() == expected, kind
     # Nobody moves, so at the third step a bias's first moment is 0.81 m1 + 0.09 m2 + 0.1 m3 for who has been there
     # from the begin, and a tenth of one gradient, m^2 = 0.1^2 / 0.001 v, for the newborn.
-    moment, square = (np.asarray(jax.tree.leaves(x["listener"])[-1]) for x in (after.optimiser.mu, after.optimiser.nu))
+    memory = after.optimiser.inner_states["listener"].inner_state
+    moment, square = (np.asarray(jax.tree.leaves(x["listener"])[-1]) for x in (memory.mu, memory.nu))
+    assert memory.count.tolist() == [3, 1], "updates of the one who stayed and of the newborn"
     np.testing.assert_allclose(moment[1] ** 2, 10 * square[1], rtol=1e-4)
     assert not np.allclose(moment[0] ** 2, 10 * square[0], rtol=1e-2)
 
@@ -259,5 +263,5 @@ def test_the_task_is_really_learned():
         learning_rate=1e-2,
     )  # fmt: skip
     seen = play(model, [{"entropy": 0.3}] * 100, 5)
-    assert (seen["accuracy"] >= 0.99).mean() >= 0.95
+    assert (seen["accuracy"] > 0.985).mean() >= 0.95, "99 of 100 meanings or all"
     np.testing.assert_allclose(seen["chance"], 0.01)

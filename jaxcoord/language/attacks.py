@@ -65,8 +65,9 @@ def _counts(sender: Array) -> Array:
 def envelope_check(envelopes: Envelopes, agents: int, window: int, freshness: Any) -> Array:
     """The formal checks of a reader, in this order; all memory is of the claimed sender and changes on acceptance only.
 
-    The tag does not hold: forged. Sent after it is received: future. Older than the freshness: stale. Counter at or
-    below the highest accepted less the window: old. Counter accepted before: replayed. Else accepted.
+    The tag does not hold, or there is no such sender: forged. Sent after it is received: future. Older than the
+    freshness: stale. Counter at or below the highest accepted less the window: old. Counter accepted before: replayed.
+    Else accepted.
 
     Args:
       envelopes: in order of arrival; their payload is not looked at.
@@ -89,7 +90,7 @@ def envelope_check(envelopes: Envelopes, agents: int, window: int, freshness: An
         verdict = jnp.asarray(ACCEPT)
         for wrong, name in (
             (again, REPLAYED), (counter <= top - window, OLD), (received - sent > freshness, STALE),
-            (sent > received, FUTURE), (~valid, FORGED),
+            (sent > received, FUTURE), (~valid | ~mine.any(), FORGED),
         ):  # fmt: skip
             verdict = jnp.where(wrong, name, verdict)
         taken = mine & (verdict == ACCEPT)

@@ -62,7 +62,8 @@ def comprehension(labels: Any, probabilities: Any, floor: Any = FLOOR) -> Compre
     prior = meant.mean(0)
     chance = (prior * jax.nn.one_hot(decided, prior.size, dtype=float).mean(0)).sum()
     right = decided == labels
-    accuracy = right.mean()
+    # A reader that says nothing is none that guesses: whatever is made of it is undefined.
+    accuracy = right.mean() + 0 * probabilities.sum()
     above = accuracy >= chance
     room = jnp.where(above, 1 - chance, chance)
     # Whether chance is 1 is counted, since a sum of shares may miss it by rounding.

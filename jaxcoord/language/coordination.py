@@ -224,7 +224,7 @@ class MatrixCommunication(Model):
             return descend(self._objective, self.learning_rate, *carry, at)[:2], None
 
         (agents, optimiser), _ = jax.lax.scan(update, (state.agents, state.optimiser), jnp.arange(self.updates))
-        return Talkers(agents, optimiser, state.step + 1)
+        return Talkers(learning.unless_diverged(agents), optimiser, state.step + 1)
 
     def _objective(self, agents: Any, key: Array) -> tuple[Array, None]:
         """What a batch asks to be minimised, summed over agents."""

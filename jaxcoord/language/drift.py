@@ -13,7 +13,7 @@ from jaxcoord.language import channels, information, learning, world
 from jaxcoord.language.comprehension import language_comprehension, over_readers
 from jaxcoord.language.distance import topographic_similarity
 from jaxcoord.language.probes import logistic_reader, probe_selectivity
-from jaxcoord.language.referential import adam, distinct_share
+from jaxcoord.language.referential import adam, adams, distinct_share, fresh_adam
 from jaxcoord.language.structure import positional_disentanglement
 from jaxcoord.model import Model, observable, param, static
 
@@ -32,6 +32,11 @@ class Pair(NamedTuple):
 
     speaker: Any
     listener: Any
+
+
+def pair_adam() -> Any:
+    """Adam for a pair, each with its own count."""
+    return adams(Pair("speaker", "listener"))
 
 
 class Drifting(NamedTuple):
@@ -221,10 +226,10 @@ class LanguageDrift(Model):
             return self._imitate(*carry, self._human(jax.random.fold_in(key, 1 + number)), SCHOOL_RATE), None
 
         agents = self._newborn(jax.random.fold_in(key, 0))
-        (agents, _), _ = jax.lax.scan(lesson, (agents, adam().init(agents)), jnp.arange(self.school))
+        (agents, _), _ = jax.lax.scan(lesson, (agents, pair_adam().init(agents)), jnp.arange(self.school))
         student = agents if self.lessons else ()
         none = jnp.zeros((), jnp.int32)
-        return Drifting(agents, adam().init(agents), student, agents.speaker, self._people(), none, jnp.zeros(()))
+        return Drifting(agents, pair_adam().init(agents), student, agents.speaker, self._people(), none, jnp.zeros(()))
 
     def step(self, state: Drifting, key: Array) -> Drifting:
         state = self._replace_listener(state, jax.random.fold_in(key, 0))
@@ -243,6 +248,7 @@ class LanguageDrift(Model):
         agents, optimiser = jax.tree.map(
             lambda new, old: jnp.where(allowed, new, old), (agents, optimiser), (state.agents, state.optimiser)
         )
+        agents = learning.unless_diverged(agents)
         state = state._replace(agents=agents, optimiser=optimiser, reward=reward, step=state.step + 1)
         return self._graduate(state) if self.lessons else state
 
@@ -286,13 +292,9 @@ class LanguageDrift(Model):
         due = (every > 0) & (state.step > 0) & (state.step % jnp.maximum(every, 1) == 0)
         newborn = self._newborn_listener(key)
 
-        def renewed(old: Pair, new: Any) -> Pair:
-            return old._replace(listener=jax.tree.map(lambda x, y: jnp.where(due, y, x), old.listener, new))
-
-        nothing = jax.tree.map(jnp.zeros_like, newborn)
-        memory = state.optimiser
-        memory = memory._replace(mu=renewed(memory.mu, nothing), nu=renewed(memory.nu, nothing))
-        return state._replace(agents=renewed(state.agents, newborn), optimiser=memory)
+        listener = jax.tree.map(lambda old, new: jnp.where(due, new, old), state.agents.listener, newborn)
+        agents = state.agents._replace(listener=listener)
+        return state._replace(agents=agents, optimiser=fresh_adam(due, state.optimiser, pair_adam().init(agents)))
 
     def _graduate(self, state: Drifting) -> Drifting:
         """A student of the generation before imitates the pair's greedy messages, and takes over when it is time."""
@@ -301,10 +303,10 @@ class LanguageDrift(Model):
         def lesson(carry: tuple[Pair, Any], _: None) -> tuple[tuple[Pair, Any], None]:
             return self._imitate(*carry, messages, self.learning_rate), None
 
-        start = (state.student, adam().init(state.student))
+        start = (state.student, pair_adam().init(state.student))
         (student, _), _ = jax.lax.scan(lesson, start, length=self.lessons)
         due = state.step % jnp.asarray(self.generation) == 0
-        takes = (student, student, adam().init(student))
+        takes = (student, student, pair_adam().init(student))
         stays = (state.agents, state.student, state.optimiser)
         agents, student, optimiser = jax.tree.map(lambda x, y: jnp.where(due, x, y), takes, stays)
         return state._replace(agents=agents, student=student, optimiser=optimiser)
@@ -373,5 +375,5 @@ class LanguageDrift(Model):
 def descend(loss: Any, rate: Any, weights: Any, optimiser: Any, *given: Any) -> tuple[Any, Any, Any]:
     """One step of Adam. Args: `loss`, from weights and what is given to a number and anything else, which returns."""
     gradient, other = jax.grad(loss, has_aux=True)(weights, *given)
-    change, optimiser = adam().update(gradient, optimiser)
+    change, optimiser = (pair_adam() if isinstance(weights, Pair) else adam()).update(gradient, optimiser)
     return jax.tree.map(lambda x, by: x - rate * by, weights, change), optimiser, other

@@ -249,6 +249,7 @@ class EmbeddingExchange(Model):
             return (self._strayed(agents, jax.random.fold_in(at, 1)), optimiser), None
 
         (agents, optimiser), _ = jax.lax.scan(update, (state.agents, state.optimiser), jnp.arange(self.updates))
+        agents["layers"] = learning.unless_diverged(agents["layers"])
         return Exchange(agents, optimiser, state.step + 1)
 
     def _strayed(self, agents: Any, key: Array) -> Any:

@@ -14,6 +14,19 @@ import jax.numpy as jnp
 Array = jax.Array
 
 
+OUTGROWN = 50.0  # size of a weight that nobody reaches who learns: with logits of it every choice is certain for ever
+
+
+def unless_diverged(weights: Any) -> Any:
+    """The weights of an agent, or not-a-numbers where one of them has outgrown all learning.
+
+    Adam scales its steps, so that a rate which is far too large leaves finite weights; they are of no use all the same.
+    """
+    largest = jnp.stack([jnp.abs(leaf).max() for leaf in jax.tree.leaves(weights)]).max()
+    fault = jnp.where(largest < OUTGROWN, 0.0, jnp.nan)
+    return jax.tree.map(lambda leaf: leaf + fault.astype(leaf.dtype), weights)
+
+
 def decided(messages: Array) -> Array:
     """`[..., L]` bool: the positions up to and including the first 0, at which the speaker chose a symbol."""
     ended = jnp.cumsum(messages == 0, -1)

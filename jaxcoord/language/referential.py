@@ -17,6 +17,7 @@ from jaxcoord.language.structure import positional_disentanglement
 from jaxcoord.model import Model, observable, param, static
 
 Array = jax.Array
+AGENTS = ("speaker", "listener")
 MEASURED = 500  # meanings among which distances are compared, where there are more
 PURPOSES = 5  # of draws in an update
 
@@ -114,6 +115,10 @@ class ReferentialGame(Model):
             raise ParameterError(f"{name}.held_out = {self.held_out}: less than the {meanings} meanings that there are")
         if self.candidates == 1:
             raise ParameterError(f"{name}.candidates = 1: 0, or at least 2")
+        if self.candidates > meanings - self.held_out:
+            raise ParameterError(
+                f"{name}.candidates = {self.candidates}: at most the {meanings - self.held_out} meanings learned from"
+            )
         if self.learning == "gumbel" and (self.architecture != "recurrent" or self.candidates):
             raise ParameterError(
                 f"{name}.learning = 'gumbel': only with architecture = 'recurrent' and candidates = 0, or 'reinforce'"
@@ -165,7 +170,7 @@ class ReferentialGame(Model):
         if self.held_out:
             order = jax.random.permutation(jax.random.fold_in(key, 1), order)
         none = jnp.zeros(self.pairs)
-        return Community(agents, jax.vmap(adam().init)(agents), none, order, jnp.zeros((), jnp.int32), none, none)
+        return Community(agents, jax.vmap(adams().init)(agents), none, order, jnp.zeros((), jnp.int32), none, none)
 
     def step(self, state: Community, key: Array) -> Community:
         state = self._replace_one(state, jax.random.fold_in(key, 0))
@@ -176,7 +181,7 @@ class ReferentialGame(Model):
             gradient, (loss, understood, reward) = jax.grad(self._objective, has_aux=True)(
                 state.agents, state.baseline, state.order, share, price, jax.random.fold_in(key, 1 + number)
             )
-            change, optimiser = jax.vmap(adam().update)(gradient, state.optimiser)
+            change, optimiser = jax.vmap(adams().update)(gradient, state.optimiser)
             agents = jax.tree.map(lambda value, by: value - self.learning_rate * by, state.agents, change)
             batches = state.step * self.updates + number
             baseline = jax.vmap(learning.running_mean, (0, None, 0))(state.baseline, batches, reward)
@@ -184,23 +189,21 @@ class ReferentialGame(Model):
             return state._replace(**learned, loss=loss, understood=understood), None
 
         state, _ = jax.lax.scan(update, state, jnp.arange(self.updates))
-        return state._replace(step=state.step + 1)
+        return state._replace(agents=learning.unless_diverged(state.agents), step=state.step + 1)
 
     def _replace_one(self, state: Community, key: Array) -> Community:
         """A newborn instead of the next listener, where its time has come; Adam remembers nothing of it."""
         every = jnp.maximum(jnp.asarray(self.turnover), 1)
         due = (jnp.asarray(self.turnover) > 0) & (state.step > 0) & (state.step % every == 0)
         leaves = due & (jnp.arange(self.pairs) == state.step // every % self.pairs)
-        agents = jax.vmap(self._newborn)(jnp.broadcast_to(key, (self.pairs,)))
-        newborn = (agents, jax.vmap(adam().init)(agents))
+        newborn = jax.vmap(self._newborn)(jnp.broadcast_to(key, (self.pairs,)))
 
-        def chosen(path: Any, old: Array, new: Array) -> Array:
-            if not any(getattr(part, "key", None) == "listener" for part in path):
-                return old
+        def chosen(old: Array, new: Array) -> Array:
             return jnp.where(leaves.reshape(-1, *[1] * (old.ndim - 1)), new, old)
 
-        agents, optimiser = jax.tree_util.tree_map_with_path(chosen, (state.agents, state.optimiser), newborn)
-        return state._replace(agents=agents, optimiser=optimiser)
+        listeners = jax.tree.map(chosen, state.agents["listener"], newborn["listener"])
+        optimiser = fresh_adam(leaves, state.optimiser, jax.vmap(adams().init)(newborn))
+        return state._replace(agents=state.agents | {"listener": listeners}, optimiser=optimiser)
 
     def _objective(
         self, agents: Any, baseline: Array, order: Array, share: Array, price: Array, key: Array
@@ -278,11 +281,20 @@ class ReferentialGame(Model):
         return channels.symmetric_noise(key, messages, self.vocabulary, self.noise)
 
     def _candidates(self, order: Array, place: Array, key: Array) -> Array:
-        """`[..., C, A]`: the meaning at a place of the order, and others of those learned from."""
-        learned = self.meanings - self.held_out
-        apart = jax.random.randint(key, (*place.shape, self.candidates - 1), 1, learned)
-        others = (place[..., None] + apart) % learned
-        return self._meant(order[jnp.concatenate([place[..., None], others], -1)])
+        """`[..., C, A]`: the meaning at a place of the order, and others of those learned from, all different."""
+        learned, others = self.meanings - self.held_out, self.candidates - 1
+        coins = jax.random.uniform(key, (*place.shape, others))
+
+        def draw(number: Array, apart: Array) -> Array:
+            # Floyd's sampling: the next of 1..top, or top itself where that is taken; every set is as likely.
+            top = learned - others + number
+            wished = 1 + jnp.minimum((coins[..., number] * top).astype(jnp.int32), top - 1)
+            taken = (apart == wished[..., None]).any(-1)
+            return apart.at[..., number].set(jnp.where(taken, top, wished))
+
+        apart = jax.lax.fori_loop(0, others, draw, jnp.zeros((*place.shape, others), jnp.int32))
+        found = (place[..., None] + apart) % learned
+        return self._meant(order[jnp.concatenate([place[..., None], found], -1)])
 
     def _losses(self, logits: Array, order: Array, place: Array, key: Array) -> tuple[Array, Array]:
         """`[...]` nats, and whether all is understood: readings `[..., A, V]` of meanings at places of the order."""
@@ -360,3 +372,29 @@ def adam() -> Any:
     import optax
 
     return optax.scale_by_adam()
+
+
+def adams(labels: Any = None) -> Any:
+    """One Adam for the speaker and one for the listener, so that a newborn begins with one that counts from 0.
+
+    Args: `labels`, "speaker" and "listener" in the place of theirs in the tree of agents; a dict of both by default.
+    """
+    import optax
+
+    labels = {name: name for name in AGENTS} if labels is None else labels
+    return optax.multi_transform({name: adam() for name in AGENTS}, labels)
+
+
+def fresh_adam(due: Array, optimiser: Any, fresh: Any) -> Any:
+    """What `adams` remember, with nothing of the listener where it is `due` to be a newborn.
+
+    Args: `due`, bool, of the leading axes of every leaf; `fresh`, what they remember at the start.
+    """
+
+    def chosen(old: Array, new: Array) -> Array:
+        return jnp.where(due.reshape(due.shape + (1,) * (old.ndim - due.ndim)), new, old)
+
+    kept, begun = optimiser.inner_states, fresh.inner_states
+    return optimiser._replace(
+        inner_states={**kept, "listener": jax.tree.map(chosen, kept["listener"], begun["listener"])}
+    )
