@@ -218,3 +218,14 @@ def test_harness_names_what_fails():
 def test_harness_finds_a_wrong_gradient():
     with pytest.raises(conformance.ConformanceError, match="by difference"):
         conformance.gradient(Rounds(), "growth", "x")
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_step_keeps_the_types_of_the_state(wide):
+    """In single and in double precision, of every model; traced only."""
+    types = lambda tree: jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)  # noqa: E731
+    with jax.enable_x64(wide):
+        key = jax.random.key(0)
+        for name, model in MODELS.items():
+            state = jax.eval_shape(model.init, key)
+            assert types(jax.eval_shape(model.step, state, key)) == types(state), name

@@ -138,6 +138,8 @@ def test_a_student_takes_over_when_it_is_time():
         ({"length": 3}, "people need 4 symbols"),
         ({"vocabulary": 4}, "people need 5 symbols"),
         ({"caps": [1, 2, 3]}, "one for each"),
+        ({"caps": [], "caps_from": []}, "at least one is needed"),
+        ({"caps": [2, 1], "caps_from": [4, 1]}, "steps in rising order are needed"),
         ({"values": 1}, "2 to 100"),
         ({"noise": 1.5}, "0 to 1"),
     ],

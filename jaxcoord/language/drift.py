@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxcoord.errors import ParameterError
 from jaxcoord.language import channels, information, learning, world
@@ -49,7 +50,8 @@ class Drifting(NamedTuple):
     fluent: Any
     """The speaker as it was when it spoke like people."""
     readers: tuple[Any, Any]
-    """People: parameters of recurrent readers, with a first axis, and of a perceptron."""
+    """People: parameters of recurrent readers, with a first axis, of whom the first is in the loop and does not judge
+    comprehension, and of a perceptron."""
     step: Array
     reward: Array
     """Mean reward in the last update, nats."""
@@ -66,14 +68,14 @@ class LanguageDrift(Model):
     the same for all populations. Without pressure nothing drifts but by exploration: state the entropy bonus.
 
     Countermeasures, all off by default: an `anchor` to the fluent speaker, `supervision` by fresh human messages,
-    `human_share` of the reward from a frozen reader, `lessons` in which a student imitates the pair and takes its
-    place, `most_change`, which undoes a step that changes more of the language.
+    `human_share` of the reward from a frozen reader (a fourth, who is no judge of comprehension), `lessons` in which a
+    student imitates the pair and takes its place, `most_change`, which undoes a step that changes more of the language.
     Source: Lee, Cho & Kiela 2019; Lazaridou, Potapenko & Tieleman 2020 (anchor, supervision); Lu et al. 2020 (seeded
       iterated learning); Li & Bowling 2019 (turnover of listeners).
     """
 
     learning_rate: float = param(3e-3, doc="step size of Adam", low=0, high=10)
-    entropy: float = param(0.05, doc="eta: weight of the summed entropies of a message's symbols", low=0)
+    entropy: float = param(0.05, doc="eta: weight of the summed entropies of a message's symbols", unit="1/nat", low=0)
     length_cost: float = param(0.0, doc="lambda: reward lost per symbol", unit="nats", low=0)
     noise: float = param(0.0, doc="probability that a symbol arrives as another", low=0, high=1)
     caps: Any = param([8], doc="most symbols that pass the channel, one stage after the other", unit="symbols",
@@ -102,7 +104,7 @@ class LanguageDrift(Model):
     comprehension_low = observable(doc="C_acc of the reader who understands least")
     comprehension_high = observable(doc="C_acc of the reader who understands most")
     comprehension_bits = observable(doc="C_bits of people, median of readers")
-    misled = observable(doc="share of readers who are right about some attribute less often than by chance")
+    misled = observable(doc="share of readers who are right about some attribute less often than by chance, at 95 %")
     reverse_comprehension = observable(doc="share of attributes that the listener gets right when people speak")
     message_length = observable(doc="mean length of the greedy messages", unit="symbols")
     distinct = observable(doc="different greedy messages over meanings")
@@ -130,6 +132,11 @@ class LanguageDrift(Model):
         if self.vocabulary < 1 + self.attributes + self.values:
             least = 1 + self.attributes + self.values
             raise ParameterError(f"{name}.vocabulary = {self.vocabulary}: people need {least} symbols, 0 among them")
+        if not jnp.size(self.caps):
+            raise ParameterError(f"{name}.caps = []: at least one is needed")
+        known = self.caps_from
+        if not isinstance(known, jax.core.Tracer) and jnp.ndim(known) == 1 and (np.diff(np.asarray(known)) < 0).any():
+            raise ParameterError(f"{name}.caps_from = {np.asarray(known).tolist()}: steps in rising order are needed")
         if jnp.shape(self.caps) != jnp.shape(self.caps_from):
             raise ParameterError(
                 f"{name}.caps_from: {jnp.size(self.caps_from)} steps for {jnp.size(self.caps)} caps; one for each"
@@ -210,12 +217,13 @@ class LanguageDrift(Model):
             (weights, _), _ = jax.lax.scan(lesson, (weights, adam().init(weights)), jnp.arange(self.school))
             return weights
 
-        keys = jax.random.split(jax.random.key(0), READERS)
+        keys = jax.random.split(jax.random.key(0), READERS + 1)
         return jax.vmap(lambda key: taught("recurrent", key))(keys[1:]), taught("perceptron", keys[0])
 
     def _readings(self, readers: tuple[Any, Any], messages: Array) -> Array:
-        """`[3, n, A, V]`: what people make of messages, probabilities."""
-        recurrent = jax.vmap(lambda weights: self._listener().apply(weights, messages))(readers[0])
+        """`[3, n, A, V]`: what people make of messages, probabilities; all but the one in the loop."""
+        judges = jax.tree.map(lambda leaf: leaf[1:], readers[0])
+        recurrent = jax.vmap(lambda weights: self._listener().apply(weights, messages))(judges)
         flat = self._listener("perceptron").apply(readers[1], messages)
         return jax.nn.softmax(jnp.concatenate([recurrent, flat[None]]))
 

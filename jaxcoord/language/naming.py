@@ -95,7 +95,7 @@ def interact(names: Names, speaker: Array, hearer: Array, word: Array, agrees: A
         names.words.at[pair, place].set(entry),
         names.size.at[pair].set(size),
         holders,
-        names.total + size.sum() - names.size[pair].sum(),
+        names.total + (size - names.size[pair]).sum(dtype=jnp.int32),
         (holders > 0).sum(dtype=jnp.int32),
         knows,
         names.dropped + (~knows & ~fits),

@@ -61,7 +61,9 @@ class ReferentialGame(Model):
     noise: float = param(0.0, doc="probability that a symbol arrives as another", low=0, high=1)
     temperature: float = param(1.0, doc="tau of relaxed symbols, where gradients pass the channel", low=1e-3)
     exponent: float = param(0.0, doc="s: meaning r of those learned from is drawn with p ~ r^-s; 0: all alike", low=0)
-    turnover: int = param(0, doc="steps after which the next listener is replaced by a newborn; 0: never", low=0)
+    turnover: int = param(
+        0, doc="steps after which the next listener is replaced by a newborn; 0: never", unit="steps", low=0
+    )
     attributes: int = static(2, doc="A, attributes of a meaning", low=1, high=10)
     values: int = static(10, doc="V, values of each attribute", low=2, high=1000)
     vocabulary: int = static(20, doc="K, symbols, with 0, which ends a message", unit="symbols", low=2, high=1000)
@@ -239,7 +241,7 @@ class ReferentialGame(Model):
         if self.learning == "reinforce":
             said = learning.message_log_probability(scores, messages)
             asked = asked + learning.surrogate(said, reward, baseline[:, None])
-        return asked.mean(1).sum(), (loss.mean(1), right.mean(1), reward.mean(1))
+        return asked.mean(1).sum(), (loss.mean(1), right.mean(1, dtype=float), reward.mean(1))
 
     def _at_once(self, listen: Callable[[Array], tuple[Array, Array]], heard: Array) -> tuple[Array, Array]:
         """Losses, mean of all readings up to the end of a message, and whether the last one is right; `[P, n]`."""

@@ -185,7 +185,7 @@ class InterbankContagion(Model):
         cascade = threshold_cascade(
             claims, jnp.arange(self.banks) == hit, jnp.asarray(self.capital), jnp.asarray(self.interbank)
         )
-        return Crisis(cascade.failed.mean(), cascade.rounds, claims.dropped)
+        return Crisis(cascade.failed.mean(dtype=float), cascade.rounds, claims.dropped)
 
     def observe(self, state: Crisis) -> dict[str, Array]:
         return {

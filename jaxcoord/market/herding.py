@@ -114,7 +114,7 @@ class Herding(Model):
                              min(self.places, most))  # fmt: skip
         sizes = cluster_sizes(links)
         demand = herd_demand(jax.random.fold_in(key, 1), sizes, jnp.asarray(self.activity))
-        return Herd(demand, sizes.max())
+        return Herd(demand.astype(jnp.int32), sizes.max())
 
     def observe(self, state: Herd) -> dict[str, Array]:
         demand = state.demand.astype(jnp.zeros(()).dtype)
