@@ -1,15 +1,15 @@
-"""Which cases the quick suite runs: of long tables every fifth; `make test-all` runs all of them."""
+"""Which cases the quick suite runs: of tables longer than two every sixth; `make test-all` runs all of them."""
 
 import collections
 
 import pytest
 
-LONG, STRIDE = 3, 5
+LONG, STRIDE = 2, 6
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark as slow what a test of more than three cases does beyond every fifth of them."""
+    """Mark as slow what a test of more than two cases does beyond every sixth of them."""
     cases = collections.defaultdict(list)
     for item in items:
         if hasattr(item, "callspec"):
