@@ -144,6 +144,14 @@ def test_noise_has_the_frequencies_of_its_matrix():
     assert_frequencies([both, len(heard) - both], [error**2, 1 - error**2])
 
 
+def test_noise_is_the_same_for_symbols_of_any_type():
+    said = np.arange(1, 200)[None]
+    for kind in (np.uint8, np.int16, np.int64):
+        np.testing.assert_array_equal(
+            channels.symmetric_noise(KEY, said.astype(kind), 200, 1.0), channels.symmetric_noise(KEY, said, 200, 1.0)
+        )
+
+
 def test_noise_at_its_ends():
     sent = jnp.array([[1, 2, 3, 0, 0]])
     for noisy in (replace(KEY, sent, 4, 0.0), erase(KEY, sent, 9, 0.0)):

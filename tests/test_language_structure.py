@@ -39,6 +39,7 @@ from jaxcoord.language.structure import (
     co_occurrence,
     concept_best_match,
     context_independence,
+    one_hot_positions,
     positional_disentanglement,
     tree_reconstruction_error,
 )
@@ -462,3 +463,8 @@ def test_unknown_words_are_answered_with_the_nearest():
         topographic_similarity(*random_language(), 4, message="edit-normalized")
     with pytest.raises(ParameterError, match=r"messages\[\d+, \d+\] = 6: 0 to 5"):
         bag_disentanglement(*random_language(), 6)
+
+
+def test_symbols_beyond_the_vocabulary_are_named():
+    with pytest.raises(ParameterError, match="messages: symbols from 0 to 3; 0 to 2 needed"):
+        one_hot_positions([[1, 3], [2, 0]], 3)

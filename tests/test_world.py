@@ -47,6 +47,11 @@ def decoded(message, attributes):
     return heard
 
 
+def test_a_vocabulary_of_the_end_alone_says_nothing():
+    with pytest.raises(ParameterError, match="vocabulary = 1: at least 2"):
+        world.random_code(jax.random.key(0), 3, 2, 1)
+
+
 def test_people_who_do_not_slip_say_markers_and_values():
     code = world.human_code(3, 4, 8)
     meanings = world.all_meanings(3, 4)

@@ -53,11 +53,11 @@ def symmetric_noise(key: Array, messages: Any, vocabulary: int, error: Any) -> A
       messages: `[..., L]` whole numbers, 0 to `vocabulary` - 1; the terminator and what follows stay.
       vocabulary: K, at least 3: two symbols beside the terminator, so that there is another.
       error: probability, 0 to 1; may be traced.
-    Returns: `[..., L]`.
+    Returns: `[..., L]` int32.
     """
     vocabulary = whole("vocabulary", vocabulary, 3)
     error = inputs.probability("error", error)
-    messages = contents(messages)
+    messages = contents(jnp.asarray(messages, jnp.int32))  # narrower types would wrap around
     coin, other = jax.random.uniform(key, (2, *messages.shape))
     # One of the K - 2 others: a shift by 1..K-2 among the symbols 1..K-1.
     shift = 1 + jnp.minimum((other * (vocabulary - 2)).astype(messages.dtype), vocabulary - 3)

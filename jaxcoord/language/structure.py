@@ -15,6 +15,7 @@ from optax.assignment import hungarian_algorithm
 from scipy import sparse
 from scipy.optimize import linprog
 
+from jaxcoord.errors import ParameterError
 from jaxcoord.language.information import contents, group_entropy, language, message_length, shared_information
 
 Array = jax.Array
@@ -67,7 +68,14 @@ def _disentanglement(attributes: Array, columns: Array) -> Array:
 
 
 def one_hot_positions(messages: Any, vocabulary: int) -> Array:
-    """`[..., L K]`: the contents of messages `[..., L]` as one-hot vectors, one a position, 0 after the end."""
+    """`[..., L K]`: the contents of messages `[..., L]` as one-hot vectors, one a position, 0 after the end.
+
+    Raises: ParameterError for a symbol that is not below K, where the messages are known: it would go unseen.
+    """
+    if not isinstance(messages, jax.core.Tracer):
+        known = np.asarray(messages)
+        if known.size and not 0 <= known.min() <= known.max() < vocabulary:
+            raise ParameterError(f"messages: symbols from {known.min()} to {known.max()}; 0 to {vocabulary - 1} needed")
     hot = jax.nn.one_hot(contents(messages), vocabulary, dtype=float)
     return hot.reshape(*hot.shape[:-2], -1)
 

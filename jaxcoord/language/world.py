@@ -53,7 +53,12 @@ def holistic_code(key: Array, code: Array) -> Array:
 
 
 def random_code(key: Array, meanings: int, length: int, vocabulary: int) -> Array:
-    """`[N, L]` int32: messages drawn uniformly from all of that length, without symbol 0; they may repeat."""
+    """`[N, L]` int32: messages drawn uniformly from all of that length, without symbol 0; they may repeat.
+
+    Raises: ParameterError where there is no other symbol.
+    """
+    if vocabulary < 2:
+        raise ParameterError(f"vocabulary = {vocabulary}: at least 2, one of them 0, is needed")
     return jax.random.randint(key, (meanings, length), 1, vocabulary, jnp.int32)
 
 
