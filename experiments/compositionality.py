@@ -23,7 +23,8 @@ from experiments.verdict import Row, Verdict
 from jaxcoord import figures
 from jaxcoord.figures import style
 from jaxcoord.language import agents, learning, world
-from jaxcoord.language.referential import ReferentialGame, adam
+from jaxcoord.language.optimisers import adam
+from jaxcoord.language.referential import ReferentialGame
 
 CHAABOUNI = "Chaabouni et al. 2020"
 TEACHING = "Chaabouni et al. 2020, section 6"
@@ -45,9 +46,9 @@ def communities(
     kind: str = "perceptron",
 ) -> xr.Dataset:  # fmt: skip
     """What became of communities at the end, `[replicate]`."""
-    world = {"values": values, "vocabulary": 2 * values, "held_out": held_out, "architecture": kind}
+    asked = {"values": values, "vocabulary": 2 * values, "held_out": held_out, "architecture": kind}
     record = jc.Record(every=steps, only=only)
-    found = jc.sweep(ReferentialGame(**GAME | world), [PLAIN], steps, number, record=record, store=store, fresh=fresh)
+    found = jc.sweep(ReferentialGame(**GAME | asked), [PLAIN], steps, number, record=record, store=store, fresh=fresh)
     return found[list(only)].load().isel(point=0).sel(step=steps)
 
 

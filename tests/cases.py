@@ -5,8 +5,11 @@ import math
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy import stats
+
+from jaxcoord import random
 
 DATA = Path(__file__).parent / "data"
 FAMILY = 1e-4  # chance that a correct program fails one statistical test, whatever the number of comparisons in it
@@ -113,3 +116,15 @@ def assert_case(found, expected, case):
 def quick(function, **more):
     """Compiled for a program that runs once."""
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0}, **more)
+
+
+def run(model, populations, steps):
+    """Observables `[populations, ...]` of a model after some steps."""
+
+    def one(key):
+        state = model.init(random.step_key(key, 0))
+        step = lambda state, at: (model.step(state, random.step_key(key, at)), None)  # noqa: E731
+        return model.observe(jax.lax.scan(step, state, 1 + jnp.arange(steps))[0])
+
+    keys = jax.vmap(random.population_key, (None, None, 0))(0, 0, jnp.arange(populations))
+    return {name: np.asarray(value, float) for name, value in jax.jit(jax.vmap(one))(keys).items()}

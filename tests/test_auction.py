@@ -292,3 +292,12 @@ def test_sharing_gives_to_the_urgent():
     assert (have >= np.floor(due) - 1e-3).all()
     assert (have - due).sum() == pytest.approx(0, abs=1e-3)
     assert np.maximum(have - due, 0).sum() <= short + 1e-3
+
+
+def test_a_bid_at_any_price_trades_at_what_the_ask_says():
+    """Where one side is ready to pay whatever it costs, the price is the other's; where both are, it is unknown."""
+    assert float(call_auction([math.inf], [1.0], [3.0], [1.0]).price) == 3
+    assert float(call_auction([3.0], [1.0], [-math.inf], [1.0]).price) == 3
+    assert not math.isfinite(float(call_auction([math.inf], [1.0], [-math.inf], [1.0]).price))
+    with pytest.raises(ParameterError, match=r"k = 1.5: a share from 0 to 1 is needed"):
+        call_auction([1.0], [1.0], [1.0], [1.0], 1.5)

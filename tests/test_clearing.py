@@ -326,3 +326,8 @@ def test_unknown_words_are_answered_with_the_nearest():
         interbank_network("rings", 4, 1.0)
     with pytest.raises(ParameterError, match=r"banks = 5: two cliques"):
         interbank_network("two-cliques", 5, 1.0)
+
+
+def test_a_bankruptcy_cost_is_one_for_all_or_one_for_each():
+    with pytest.raises(ParameterError, match=r"alpha: shape \(3,\); a number, or one for each of 2, is needed"):
+        clearing([[0.0, 1.0], [1.0, 0.0]], [1.0, 1.0], alpha=[0.5, 0.5, 0.5])

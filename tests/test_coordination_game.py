@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import assert_means
+from cases import assert_means, run
 
-from jaxcoord import random
 from jaxcoord.errors import ParameterError
 from jaxcoord.language import coordination, signalling
 from jaxcoord.language.coordination import MatrixCommunication, Policies
@@ -120,18 +119,6 @@ def test_policy_gradient_is_unbiased():
             for tree, count in ((estimate, 500), (jax.tree.map(lambda leaf: leaf[None], exact), 1))]  # fmt: skip
     assert np.abs(flat[1]).max() > 0.01
     assert_means(-flat[0], flat[1][0])
-
-
-def run(model, populations, steps):
-    """Observables `[populations]` after some steps."""
-
-    def one(key):
-        state = model.init(random.step_key(key, 0))
-        step = lambda state, at: (model.step(state, random.step_key(key, at)), None)  # noqa: E731
-        return model.observe(jax.lax.scan(step, state, 1 + jnp.arange(steps))[0])
-
-    keys = jax.vmap(random.population_key, (None, None, 0))(0, 0, jnp.arange(populations))
-    return {name: np.asarray(value, float) for name, value in jax.jit(jax.vmap(one))(keys).items()}
 
 
 @pytest.mark.slow

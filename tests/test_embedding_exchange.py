@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import run
 
-from jaxcoord import random
 from jaxcoord.errors import ParameterError
 from jaxcoord.language import channels, embedding_exchange
 from jaxcoord.language.embedding_exchange import EmbeddingExchange, Exchange
@@ -99,18 +99,6 @@ def test_readers_tell_a_turned_code_from_a_recoded_one():
         np.testing.assert_allclose(each["power"], 4, rtol=1e-5)
         np.testing.assert_allclose(each["bits"], 1.5 * np.log2(1 + 4 / 3 / 0.16), rtol=1e-5)
         assert each["distinct"] == 1
-
-
-def run(model, populations, steps):
-    """Observables `[populations]` at the end."""
-
-    def one(key):
-        state = model.init(random.step_key(key, 0))
-        step = lambda state, at: (model.step(state, random.step_key(key, at)), None)  # noqa: E731
-        return model.observe(jax.lax.scan(step, state, 1 + jnp.arange(steps))[0])
-
-    keys = jax.vmap(random.population_key, (None, None, 0))(0, 0, jnp.arange(populations))
-    return {name: np.asarray(value, float) for name, value in jax.jit(jax.vmap(one))(keys).items()}
 
 
 @pytest.mark.slow

@@ -307,3 +307,9 @@ def test_rules_of_reading():
     marked, placed = read(np.array(messages))
     np.testing.assert_array_equal(marked, [[0, 2], [-1, 1], [1, -1], [-1, -1], [2, -1]])
     np.testing.assert_array_equal(placed, [[2, 0], [1, 2], [1, -1], [-1, -1], [0, 2]])
+
+
+def test_a_reader_that_says_nothing_is_not_one_that_guesses():
+    found = comprehension([0, 0, 0, 1], np.full((4, 2), np.nan))
+    assert np.isnan(found.accuracy)
+    assert np.isnan(found.score)

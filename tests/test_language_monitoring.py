@@ -303,3 +303,12 @@ def test_authors_equal_reference():
     # A prior that is certain is not moved.
     certain = measure(*map(np.array, given.values()), np.array([1.0, 0.0, 0.0]))
     np.testing.assert_allclose(certain.posterior, [1, 0, 0])
+
+
+def test_a_sender_that_there_is_not_is_forged():
+    number = np.array([0, 1, 2])
+    for claimed in (7, -1):
+        envelopes = Envelopes(
+            number * 0, number * 0 + claimed, number, number, number, number >= 0, np.zeros((3, 1), int)
+        )
+        assert (check(envelopes, 4, 8, 5) == VERDICTS.index("forged")).all()

@@ -262,8 +262,8 @@ def _variables(plan: Plan) -> tuple[tuple[Variable, ...], int]:
         _check_dims(model, plan)
         program = plan.program(model)
         variables, kept = [], program.variables()
-        ordered = [name for one in model.observables for name in (one, f"{one}_mean") if name in kept]
-        for name in ordered:
+        declared = [*model.observables, *(f"{name}_mean" for name in model.observables)]
+        for name in dict.fromkeys(name for name in declared if name in kept):
             struct, meta = kept[name], model.observables[name if name in model.observables else name[: -len("_mean")]]
             doc = meta.doc if name in model.observables else f"{meta.doc}, mean over {plan.every} steps"
             variables.append(Variable(name, meta.dims, struct.shape, np.dtype(struct.dtype), doc, meta.unit))

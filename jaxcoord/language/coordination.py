@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxcoord.language import learning, signalling
 from jaxcoord.language.drift import descend
 from jaxcoord.language.information import table_information
-from jaxcoord.language.referential import adam
+from jaxcoord.language.optimisers import adam
 from jaxcoord.model import Model, observable, param, static
 
 Array = jax.Array

@@ -13,8 +13,9 @@ from jaxcoord.errors import ParameterError
 from jaxcoord.language import channels, information, learning, world
 from jaxcoord.language.comprehension import language_comprehension, over_readers
 from jaxcoord.language.distance import topographic_similarity
+from jaxcoord.language.optimisers import adam, adams, fresh_adam, renewed
 from jaxcoord.language.probes import logistic_reader, probe_selectivity
-from jaxcoord.language.referential import adam, adams, distinct_share, fresh_adam
+from jaxcoord.language.referential import distinct_share
 from jaxcoord.language.structure import positional_disentanglement
 from jaxcoord.model import Model, observable, param, static
 
@@ -300,8 +301,7 @@ class LanguageDrift(Model):
         due = (every > 0) & (state.step > 0) & (state.step % jnp.maximum(every, 1) == 0)
         newborn = self._newborn_listener(key)
 
-        listener = jax.tree.map(lambda old, new: jnp.where(due, new, old), state.agents.listener, newborn)
-        agents = state.agents._replace(listener=listener)
+        agents = state.agents._replace(listener=renewed(due, state.agents.listener, newborn))
         return state._replace(agents=agents, optimiser=fresh_adam(due, state.optimiser, pair_adam().init(agents)))
 
     def _graduate(self, state: Drifting) -> Drifting:

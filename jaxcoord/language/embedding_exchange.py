@@ -13,8 +13,8 @@ from jaxcoord.errors import ParameterError
 from jaxcoord.language import channels, learning
 from jaxcoord.language.comprehension import comprehension
 from jaxcoord.language.drift import descend
+from jaxcoord.language.optimisers import adam
 from jaxcoord.language.probes import logistic_probabilities, logistic_probe, probe_score
-from jaxcoord.language.referential import adam
 from jaxcoord.language.representation import linear_cka, squared_distances
 from jaxcoord.language.sentences import sentence_codebook
 from jaxcoord.model import Model, observable, param, static

@@ -13,11 +13,11 @@ from jaxcoord.errors import ParameterError
 from jaxcoord.language import channels, information, learning, world
 from jaxcoord.language.distance import topographic_similarity
 from jaxcoord.language.efficiency import power_law
+from jaxcoord.language.optimisers import adams, fresh_adam, renewed
 from jaxcoord.language.structure import positional_disentanglement
 from jaxcoord.model import Model, observable, param, static
 
 Array = jax.Array
-AGENTS = ("speaker", "listener")
 MEASURED = 500  # meanings among which distances are compared, where there are more
 PURPOSES = 5  # of draws in an update
 
@@ -199,11 +199,7 @@ class ReferentialGame(Model):
         due = (jnp.asarray(self.turnover) > 0) & (state.step > 0) & (state.step % every == 0)
         leaves = due & (jnp.arange(self.pairs) == state.step // every % self.pairs)
         newborn = jax.vmap(self._newborn)(jnp.broadcast_to(key, (self.pairs,)))
-
-        def chosen(old: Array, new: Array) -> Array:
-            return jnp.where(leaves.reshape(-1, *[1] * (old.ndim - 1)), new, old)
-
-        listeners = jax.tree.map(chosen, state.agents["listener"], newborn["listener"])
+        listeners = renewed(leaves, state.agents["listener"], newborn["listener"])
         optimiser = fresh_adam(leaves, state.optimiser, jax.vmap(adams().init)(newborn))
         return state._replace(agents=state.agents | {"listener": listeners}, optimiser=optimiser)
 
@@ -367,36 +363,3 @@ def distinct_share(messages: Array) -> Array:
     """Different messages over meanings. Args: `[M, L]`, 0 after their ends."""
     same = (messages[:, None] == messages[None]).all(-1)
     return 1 - jnp.triu(same, 1).any(0).mean()
-
-
-def adam() -> Any:
-    """The optimiser of all agents, without its step size. Source: Kingma & Ba 2015."""
-    import optax
-
-    return optax.scale_by_adam()
-
-
-def adams(labels: Any = None) -> Any:
-    """One Adam for the speaker and one for the listener, so that a newborn begins with one that counts from 0.
-
-    Args: `labels`, "speaker" and "listener" in the place of theirs in the tree of agents; a dict of both by default.
-    """
-    import optax
-
-    labels = {name: name for name in AGENTS} if labels is None else labels
-    return optax.multi_transform({name: adam() for name in AGENTS}, labels)
-
-
-def fresh_adam(due: Array, optimiser: Any, fresh: Any) -> Any:
-    """What `adams` remember, with nothing of the listener where it is `due` to be a newborn.
-
-    Args: `due`, bool, of the leading axes of every leaf; `fresh`, what they remember at the start.
-    """
-
-    def chosen(old: Array, new: Array) -> Array:
-        return jnp.where(due.reshape(due.shape + (1,) * (old.ndim - due.ndim)), new, old)
-
-    kept, begun = optimiser.inner_states, fresh.inner_states
-    return optimiser._replace(
-        inner_states={**kept, "listener": jax.tree.map(chosen, kept["listener"], begun["listener"])}
-    )

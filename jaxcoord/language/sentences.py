@@ -14,20 +14,8 @@ import numpy as np
 from jaxcoord.errors import ParameterError
 
 WHO = ("farmer", "teacher", "doctor", "pilot", "judge", "baker", "soldier", "singer", "miner", "nurse", "clerk", "king")
-DOES = (
-    "sells",
-    "paints",
-    "fears",
-    "repairs",
-    "hides",
-    "steals",
-    "loves",
-    "burns",
-    "lends",
-    "cleans",
-    "copies",
-    "finds",
-)
+DOES = ("sells", "paints", "fears", "repairs", "hides", "steals", "loves", "burns", "lends", "cleans", "copies",
+        "finds")  # fmt: skip
 MOST = len(WHO) * len(DOES)  # meanings that there are sentences for
 
 

@@ -1,0 +1,44 @@
+"""Adam for agents who learn: one for the speaker and one for the listener, so that who is replaced begins anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+AGENTS = ("speaker", "listener")
+
+
+def adam() -> Any:
+    """The optimiser of all agents, without its step size. Source: Kingma & Ba 2015."""
+    import optax
+
+    return optax.scale_by_adam()
+
+
+def adams(labels: Any = None) -> Any:
+    """One Adam for the speaker and one for the listener, each with its own count of steps.
+
+    Args: `labels`, "speaker" and "listener" in the place of theirs in the tree of agents; a dict of both by default.
+    """
+    import optax
+
+    labels = {name: name for name in AGENTS} if labels is None else labels
+    return optax.multi_transform({name: adam() for name in AGENTS}, labels)
+
+
+def renewed(due: Array, old: Any, new: Any) -> Any:
+    """A tree of arrays, with the new ones where it is `due`: bool, of the leading axes of every leaf."""
+
+    def chosen(old: Array, new: Array) -> Array:
+        return jnp.where(due.reshape(due.shape + (1,) * (old.ndim - due.ndim)), new, old)
+
+    return jax.tree.map(chosen, old, new)
+
+
+def fresh_adam(due: Array, optimiser: Any, start: Any) -> Any:
+    """What `adams` remember, and where it is `due` that a listener is a newborn, nothing of it: as at the `start`."""
+    kept, begun = optimiser.inner_states, start.inner_states
+    return optimiser._replace(inner_states={**kept, "listener": renewed(due, kept["listener"], begun["listener"])})
