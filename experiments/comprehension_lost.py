@@ -42,10 +42,17 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "turnover + supervision": RESET | {"supervision": 0.1},
     "turnover + person": RESET | {"human_share": 0.25},
 }
-STUDENTS = "free + students"
+TAUGHT = {"free + students": FREE, "turnover + students": RESET}  # with 50 lessons, every second step
+AUDITED = {
+    "free + audit": FREE | {"audit": 0.9},
+    "turnover + audit": RESET | {"audit": 0.9},
+    "free + cap on change": FREE | {"most_change": 0.25},
+}
+CROWD = "free, three pairs"
 SEEN = ("task_accuracy", "comprehension", "comprehension_low", "comprehension_high", "comprehension_bits", "misled",
         "reverse_comprehension", "message_length", "topographic_similarity", "positional_disentanglement",
-        "fresh_accuracy", "linear_probe", "linear_control", "messages")  # fmt: skip
+        "messages")  # fmt: skip
+PROBED = (*SEEN, "fresh_accuracy", "linear_probe", "linear_control")
 VILLAGE = {"attributes": 2, "values": 4, "vocabulary": 12, "length": 6, "hidden": 24, "embedding": 8, "school": 300}
 VILLAGE_SQUEEZE = {"caps": [4, 3, 2, 1, 1], "caps_from": [0, 6, 12, 18, 18]}
 SYMBOLS = "·", "ABC", "1234", "αβγδεζηθ"
@@ -63,7 +70,7 @@ def talked(
     model: LanguageDrift, conditions: dict[str, dict[str, Any]], steps: int, communities: int, every: int, store: Path,
     fresh: bool, only: tuple[str, ...] = SEEN,
 ) -> xr.Dataset:  # fmt: skip
-    """What became of communities, `[condition, replicate, step]`, and again with students instead of a turnover."""
+    """What became of communities, `[condition, replicate, step]`."""
     record = jc.Record(every=every, only=only)
     found = jc.sweep(model, asked(conditions, model.length), steps, communities, record=record, store=store,
                      fresh=fresh)  # fmt: skip
@@ -135,6 +142,9 @@ def published(data: xr.Dataset) -> list[Row]:
         rows.append(Row(f"{condition}: comprehension", mean("comprehension", condition, step), 1, 0.03, OTHER))
         moved = float(moves.sel(condition=condition).mean())
         rows.append(Row(f"{condition}: language changed in 300 updates", moved, 0.03, 0.05, OTHER))
+    for condition, value, step in (("free", 0.78, early), ("turnover", 0.39, last)):
+        found, error = at_end(data, "comprehension", f"{condition} + students", step)
+        rows.append(Row(f"{condition} + students: comprehension", found, value, 4 * np.hypot(error, 0.04), OTHER))
     rows += [
         Row("free + person: comprehension", mean("comprehension", "free + person"), 0.99, 0.04, OTHER),
         Row("turnover + person: comprehension", mean("comprehension", "turnover + person", last), 0.98, 0.06, OTHER),
@@ -178,15 +188,19 @@ def village_rows(data: xr.Dataset, step: int) -> list[Row]:
         low = more[0] - less[0] - 4 * np.hypot(more[1], less[1])
         return Row(f"thousand, {quantity}, less 4 s.e.", float(low), 0.5, 0.5, "own result: above 0")
 
-    free = at_end(data, "comprehension", "free", step)
     rows = []
     for condition in data.condition.values:
         found = at_end(data, "comprehension", condition, step)
         if "+" in condition:
-            rows.append(above(f"{condition}: comprehension gained", found, free))
+            without = at_end(data, "comprehension", condition.split(" + ")[0], step)
+            rows.append(above(f"{condition}: comprehension gained", found, without))
         else:
             partners = at_end(data, "task_accuracy", condition, step)
             rows.append(above(f"{condition}: what partners understand and people do not", partners, found))
+    if CROWD in data.condition:
+        one, three = (at_end(data, "comprehension", condition, step) for condition in ("free", CROWD))
+        rows.append(Row("thousand, three pairs rather than one: comprehension gained", three[0] - one[0], 0,
+                        4 * np.hypot(one[1], three[1]), "own result: none"))  # fmt: skip
     return rows
 
 
@@ -198,16 +212,17 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
     if small:
         chosen = {k: chosen[k] for k in ("free", "turnover", "free + anchor", "free + supervision")}
     else:
-        chosen["squeeze"] = FREE | VILLAGE_SQUEEZE
-    steps, communities = (8, 6) if small else (30, 100)
-    few = SEEN if not small else tuple(n for n in SEEN if not n.startswith(("fresh", "linear")))
+        chosen |= AUDITED | {"squeeze": FREE | VILLAGE_SQUEEZE}
+    steps, communities, every = (8, 6, 2) if small else (30, 100, 3)
     start = None
-    data = talked(village, chosen, steps, communities, 2 if small else 3, out / name / "thousand", fresh, few)
+    data = talked(village, chosen, steps, communities, every, out / name / "thousand", fresh)
     if not small:
-        students = LanguageDrift(**VILLAGE, lessons=50)
-        with_students = talked(students, {STUDENTS: FREE}, steps, communities, 3, out / name / "students", fresh, few)
-        data = xr.concat([data, with_students], "condition")
-        still = talked(village, {"start": FREE | {"learning_rate": 0.0}}, 1, 50, 1, out / name / "start", fresh, few)
+        others = {"students": ({"lessons": 50}, TAUGHT), "crowd": ({"pairs": 3}, {CROWD: FREE})}
+        for place, (changes, conditions) in others.items():
+            model = LanguageDrift(**VILLAGE | changes)
+            more = talked(model, conditions, steps, communities, every, out / name / place, fresh)
+            data = xr.concat([data, more], "condition")
+        still = talked(village, {"start": FREE | {"learning_rate": 0.0}}, 1, 50, 1, out / name / "start", fresh)
         start = 100 * float(still.comprehension.mean())
     rows = village_rows(data, steps)
     if start is not None:
@@ -216,7 +231,10 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
     console.print(outcome(data))
     console.print(codes(data, ["free", "turnover", "free + anchor"], village))
     if not small:
-        table = talked(LanguageDrift(), CONDITIONS, LONG, 6, 3, out / name / "table", fresh)
+        table = talked(LanguageDrift(), CONDITIONS, LONG, 6, 3, out / name / "table", fresh, PROBED)
+        pupils = LanguageDrift(lessons=50)
+        more = talked(pupils, TAUGHT, LONG, 6, 3, out / name / "table_students", fresh, PROBED)
+        table = xr.concat([table, more], "condition")
         rows += published(table)
         console.print(outcome(table))
         console.print(codes(table, ["free", "turnover", "free + anchor"], LanguageDrift()))

@@ -1,10 +1,12 @@
 """Pairs that drift from a human protocol: what each pressure and each countermeasure does to the pair itself."""
 
 import functools
+import operator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jaxcoord as jc
@@ -70,12 +72,14 @@ def test_who_does_not_learn_does_not_drift():
 
 
 @pytest.mark.slow
-def test_an_undone_step_changes_nothing_and_an_allowed_one_does():
+@pytest.mark.parametrize("bound", [{"most_change": 0.0}, {"audit": 1.0}], ids=["cap on change", "audit"])
+def test_speakers_forget_a_step_that_went_too_far_and_listeners_do_not(bound):
     start, _, say, _ = programs()
     hurried = {"entropy": 2.0, "learning_rate": 0.05}
-    free, bound = after(3, **hurried), after(3, most_change=0.0, **hurried)
+    free, bound = after(3, **hurried), after(3, **hurried, **bound)
     assert (say(free) != say(start)).any()
-    np.testing.assert_array_equal(say(bound), say(start))
+    assert same(bound.agents.speaker, start.agents.speaker)
+    assert not same(bound.agents.listener, start.agents.listener)
     assert (bound.step == 3).all()
 
 
@@ -95,6 +99,26 @@ def test_a_newborn_listener_knows_nothing_and_the_speaker_stays():
     assert not same(one.agents.listener, two.agents.listener)
     assert same(after(1, learning_rate=0.0, turnover=1).agents, after(1, learning_rate=0.0).agents), "not before step 1"
     assert same(after(2, learning_rate=0.0, turnover=3).agents, two.agents)
+    assert (one.optimiser.count == MODEL.updates).all(), "Adam begins anew with the newborn"
+    assert (two.optimiser.count == 2 * MODEL.updates).all()
+
+
+@pytest.mark.slow
+def test_a_crowd_of_equals_is_seen_as_one_pair_and_its_listeners_leave_in_turn():
+    crowd = LanguageDrift(**TINY, caps=[4, 4], caps_from=[0, 1], updates=1, pairs=2)
+    start, _, _, observe = programs()
+    alone = jax.tree.map(lambda leaf: leaf[0], start)
+    twice = lambda tree: jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), tree)  # noqa: E731
+    agents = twice(alone.agents)
+    equal = alone._replace(agents=agents, fluent=agents.speaker, optimiser=optax.scale_by_adam().init(agents))
+    seen, one = jax.jit(crowd.observe)(equal), observe(MODEL, start)
+    for name in ("task_accuracy", "comprehension", "misled", "reverse_comprehension", "distinct", "linear_probe"):
+        np.testing.assert_allclose(seen[name], one[name][0], atol=1e-6, err_msg=name)
+    step = jax.jit(replace(crowd, {"learning_rate": 0.0, "turnover": 1}).step)
+    later = step(step(equal, jax.random.key(1)), jax.random.key(2))
+    first, second = (jax.tree.map(operator.itemgetter(n), later.agents.listener) for n in (0, 1))
+    assert same(first, jax.tree.map(lambda leaf: leaf[0], equal.agents.listener))
+    assert not same(second, first)
 
 
 @pytest.mark.slow

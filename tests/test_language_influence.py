@@ -296,7 +296,7 @@ def test_readers_by_rule_equal_reference():
         for reader, (each, whole) in zip(names, measure(attributes, messages), strict=True):
             assert_case(each, expected[f"{reader}_reader"]["attribute_accuracy"], case)
             assert_case(whole, expected[f"{reader}_reader"]["whole_accuracy"], case)
-    with pytest.raises(ParameterError, match="reader = 'human': one of marker, positional"):
+    with pytest.raises(ParameterError, match="reader = 'human'; allowed: marker, positional"):
         symbolic_accuracy(attributes, messages, 4, "human")
 
 
@@ -310,6 +310,6 @@ def test_rules_of_reading():
 
 
 def test_a_reader_that_says_nothing_is_not_one_that_guesses():
-    found = comprehension([0, 0, 0, 1], np.full((4, 2), np.nan))
+    found = quick(comprehension)(np.array([0, 0, 0, 1]), np.full((4, 2), np.nan))
     assert np.isnan(found.accuracy)
     assert np.isnan(found.score)

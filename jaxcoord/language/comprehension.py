@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcoord.errors import ParameterError
+from jaxcoord.errors import ParameterError, nearest
+from jaxcoord.language import inputs
 from jaxcoord.language.information import contents, entropy, integers, language
 from jaxcoord.language.monitoring import wilson_interval
 
@@ -52,11 +53,13 @@ def comprehension(labels: Any, probabilities: Any, floor: Any = FLOOR) -> Compre
       probabilities: `[N, V]`, of the reader for each value, given the message.
       floor: 0 to 1, share of the prior p mixed in.
     Returns: a `Comprehension`.
-    Raises: ParameterError where a label is not below V.
+    Raises: ParameterError where a label is not below V, or `probabilities` are none: logits need a softmax first.
     Source: Cohen 1960 (kappa); Xu et al. 2020, ICLR (usable information); Wilson 1927 (interval).
     """
-    probabilities = jnp.asarray(probabilities, float)
+    probabilities = inputs.distributions("probabilities", probabilities, 2)
+    floor = inputs.probability("floor", floor)
     labels = integers("labels", labels, "N", probabilities.shape[-1])
+    inputs.same_length("probabilities", probabilities, "labels", labels)
     meant = jax.nn.one_hot(labels, probabilities.shape[1], dtype=float)
     decided = jnp.argmax(probabilities, axis=1)
     prior = meant.mean(0)
@@ -106,10 +109,13 @@ def language_comprehension(attributes: Any, probabilities: Any, floor: Any = FLO
       probabilities: `[N, A, V]`, of the reader, given each message.
       floor: as in `comprehension`.
     Returns: a `LanguageComprehension`; NaN where no attribute varies.
-    Raises: ParameterError where a value is not below V.
+    Raises: as `comprehension`.
     """
-    probabilities = jnp.asarray(probabilities, float)
+    probabilities = inputs.distributions("probabilities", probabilities, 3)
+    floor = inputs.probability("floor", floor)
     attributes = integers("attributes", attributes, "N, A", probabilities.shape[-1])
+    if attributes.shape != probabilities.shape[:2]:
+        raise ParameterError(f"probabilities: shape {probabilities.shape}; {attributes.shape} and values are needed")
     each = jax.vmap(lambda meant, given: comprehension(meant, given, floor), (1, 1))(attributes, probabilities)
     weight = each.entropy / each.entropy.sum()
     whole = (jnp.argmax(probabilities, -1) == attributes).all(1).mean()
@@ -186,7 +192,7 @@ def symbolic_accuracy(attributes: Any, messages: Any, values: int, reader: str =
     Raises: ParameterError where `reader` is neither.
     """
     if reader not in READERS:
-        raise ParameterError(f"reader = {reader!r}: one of {', '.join(READERS)}")
+        raise ParameterError(f"reader = {reader!r}{nearest(str(reader), READERS)}")
     attributes, said = language(attributes, messages, values)
     right = READERS[reader](said, np.shape(attributes)[1], values) == attributes
     return right.mean(0), right.all(1).mean()

@@ -9,6 +9,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from jaxcoord.errors import ParameterError
 
 Array = jax.Array
 
@@ -42,21 +45,32 @@ def pearson(x: Any, y: Any) -> Array:
 
 
 def spearman(x: Any, y: Any) -> Array:
-    """Spearman correlation of two vectors `[N]`, ties with average ranks; NaN where one is constant."""
+    """Spearman correlation of two vectors `[N]`, ties with average ranks; NaN where one is constant or holds a NaN."""
+    x, y = _pair(x, y)
     # Of ranks over N, whose squares a float32 holds.
-    size = jnp.shape(x)[0]
-    return pearson(average_ranks(x) / size, average_ranks(y) / size)
+    return _known(pearson(average_ranks(x) / x.size, average_ranks(y) / x.size), x, y)
 
 
 def kendall(x: Any, y: Any) -> Array:
     """Kendall's tau-b of two vectors `[N]`: (concordant - discordant) / sqrt(pairs untied in x, pairs untied in y).
 
-    NaN where one is constant. Time and space grow as N squared.
+    NaN where one is constant or holds a NaN. Time and space grow as N squared.
     Source: Kendall 1945.
     """
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    x, y = _pair(x, y)
     above = jnp.sign(x[:, None] - x[None]).astype(jnp.int32)
     beyond = jnp.sign(y[:, None] - y[None]).astype(jnp.int32)
     agreement = (above * beyond).sum().astype(float)
     untied = jnp.sqrt((above != 0).sum().astype(float)) * jnp.sqrt((beyond != 0).sum().astype(float))
-    return agreement / untied
+    return _known(agreement / untied, x, y)
+
+
+def _pair(x: Any, y: Any) -> tuple[Array, Array]:
+    if np.ndim(x) != 1 or np.shape(x) != np.shape(y) or not np.size(x):
+        raise ParameterError(f"x, y: shapes {np.shape(x)} and {np.shape(y)}; two vectors [N] are needed")
+    return jnp.asarray(x), jnp.asarray(y)
+
+
+def _known(found: Array, x: Array, y: Array) -> Array:
+    # What is not a number has no rank.
+    return jnp.where(jnp.isnan(x).any() | jnp.isnan(y).any(), jnp.nan, found)

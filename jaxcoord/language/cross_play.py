@@ -14,6 +14,7 @@ import numpy as np
 from jaxcoord.errors import ParameterError
 from jaxcoord.language.distance import edit_distance
 from jaxcoord.language.information import contents, integers, message_length
+from jaxcoord.language.inputs import numbers
 from jaxcoord.language.monitoring import first_true
 
 Array = jax.Array
@@ -113,7 +114,8 @@ def teaching_curve(accuracy: Any, threshold: Any) -> TeachingCurve:
       accuracy: `[T]`, accuracy of a new listener as it learns.
       threshold: the accuracy that is asked for.
     Returns: a `TeachingCurve`.
+    Raises: ParameterError where there is no curve.
     Source: Li & Bowling 2019, NeurIPS.
     """
-    accuracy = jnp.asarray(accuracy, float)
+    accuracy = numbers("accuracy", accuracy, "T")
     return TeachingCurve(accuracy.mean(), first_true(accuracy >= threshold))

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.language import inputs
 from jaxcoord.language.information import integers
 from jaxcoord.language.probes import logistic_probabilities, logistic_probe
 
@@ -45,14 +46,15 @@ def prequential_table(groups: Any, labels: Any, classes: int, prior: Any = 1.0) 
       classes: K, static.
       prior: alpha, above 0, count of each label before any is seen.
     Returns: a `DescriptionLength`.
-    Raises: ParameterError where a label is not below K.
+    Raises: ParameterError where a label is not below K, the prior is not above 0, or the numbers of rows differ.
     Source: Dawid 1984; Krichevsky & Trofimov 1981.
     """
     groups, labels = integers("groups", groups, "N"), integers("labels", labels, "N", classes)
+    inputs.same_length("labels", labels, "groups", groups)
     earlier = jnp.tri(labels.size, k=-1, dtype=bool) & (groups[:, None] == groups[None])
     of_message = earlier.sum(1)
     of_label = (earlier & (labels[:, None] == labels[None])).sum(1)
-    prior = jnp.asarray(prior, float)
+    prior = inputs.above_zero("prior", prior)
     bits = -jnp.log2((of_label + prior) / (of_message + prior * classes)).sum()
     return DescriptionLength(bits, jnp.asarray(labels.size * np.log2(classes), float))
 

@@ -32,8 +32,12 @@ def edit_distance(x: Any, y: Any) -> Array:
     Args:
       x, y: `[L]` each, of any two lengths, symbols from 0; what follows the first 0 is ignored.
     Returns: `[]` int32.
+    Raises: ParameterError where one has not one axis.
     Source: Levenshtein 1966; Myers 1999, J. ACM 46:395, and Hyyrö 2003 (bit-parallel columns).
     """
+    for name, message in (("x", x), ("y", y)):
+        if np.ndim(message) != 1:
+            raise ParameterError(f"{name}: shape {np.shape(message)}; one message [L] is needed (`edit_distances`)")
     x, y = contents(x), contents(y)
     length = message_length(x)
     words = range(0, x.shape[0], WORD)
@@ -115,7 +119,7 @@ def topographic_similarity(
         ("meaning", meaning, MEANINGS), ("message", message, MESSAGES), ("correlation", correlation, CORRELATIONS)
     ):  # fmt: skip
         if word not in allowed:
-            raise ParameterError(f"{name} = {word!r}: one of {', '.join(allowed)}{nearest(str(word), allowed)}")
+            raise ParameterError(f"{name} = {word!r}{nearest(str(word), allowed)}")
     attributes, said = language(attributes, messages, values)
     if meaning == "hamming":
         level = sum((column[:, None] != column[None]).astype(jnp.int32) for column in attributes.T)

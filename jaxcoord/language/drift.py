@@ -13,7 +13,7 @@ from jaxcoord.errors import ParameterError
 from jaxcoord.language import channels, information, learning, world
 from jaxcoord.language.comprehension import language_comprehension, over_readers
 from jaxcoord.language.distance import topographic_similarity
-from jaxcoord.language.optimisers import adam, adams, fresh_adam, renewed
+from jaxcoord.language.optimisers import adam, renewed
 from jaxcoord.language.probes import logistic_reader, probe_selectivity
 from jaxcoord.language.referential import distinct_share
 from jaxcoord.language.structure import positional_disentanglement
@@ -26,30 +26,25 @@ READERS_NOISE = 0.1  # of the messages that they learn from, so that a slip does
 HELD_OUT = 20 / 64  # share of meanings that a fresh listener and a probe are tested on
 FRESH_LESSONS = 400
 PENALTY = 0.01
-PURPOSES = 4
+PURPOSES = 3  # of draws in an update, and one more
 
 
 class Pair(NamedTuple):
-    """A speaker and a listener: parameters, or what an optimiser remembers of them."""
+    """Parameters of a speaker and a listener, or of P of each, every leaf with a first axis P."""
 
     speaker: Any
     listener: Any
 
 
-def pair_adam() -> Any:
-    """Adam for a pair, each with its own count."""
-    return adams(Pair("speaker", "listener"))
-
-
 class Drifting(NamedTuple):
-    """A pair that talks, and what it came from."""
+    """P speakers and P listeners that talk, and what they came from."""
 
     agents: Pair
     optimiser: Any
     student: Any
-    """The pair of the generation before; nothing where there are no lessons."""
+    """The agents of the generation before; nothing where there are no lessons."""
     fluent: Any
-    """The speaker as it was when it spoke like people."""
+    """The speakers as they were when they spoke like people."""
     readers: tuple[Any, Any]
     """People: parameters of recurrent readers, with a first axis, of whom the first is in the loop and does not judge
     comprehension, and of a perceptron."""
@@ -59,18 +54,22 @@ class Drifting(NamedTuple):
 
 
 class LanguageDrift(Model):
-    """A pair imitates a human protocol until it is fluent; then it plays a reconstruction game and drifts.
+    """Agents imitate a human protocol until they are fluent; then they play a reconstruction game and drift.
 
-    At step 0 speaker and listener have imitated `world.speak_human` for `school` updates. In each update of self-play
-    the speaker sends `samples` messages for each of all meanings, cut at the cap of the step and mistyped by the
-    channel; the listener learns by cross-entropy, the speaker by REINFORCE against the mean of the other messages for
-    the same meaning (reward: minus the mean of the attributes' cross-entropies, less a cost per symbol; bonus:
-    entropies of its decisions). People are three readers, trained on their own protocol with 10 % noise and frozen,
-    the same for all populations. Without pressure nothing drifts but by exploration: state the entropy bonus.
+    At step 0 speakers and listeners have imitated `world.speak_human` for `school` updates. In each update of self-play
+    they are paired at random; the speaker sends `samples` messages for each of all meanings, cut at the cap of the step
+    and mistyped by the channel; the listener learns by cross-entropy, the speaker by REINFORCE against the mean of the
+    other messages for the same meaning (reward: minus the mean of the attributes' cross-entropies, less a cost per
+    symbol; bonus: entropies of its decisions). People are three readers, trained on their own protocol with 10 % noise
+    and frozen, the same for all populations. Without pressure nothing drifts but by exploration: state the entropy
+    bonus.
 
-    Countermeasures, all off by default: an `anchor` to the fluent speaker, `supervision` by fresh human messages,
-    `human_share` of the reward from a frozen reader (a fourth, who is no judge of comprehension), `lessons` in which a
-    student imitates the pair and takes its place, `most_change`, which undoes a step that changes more of the language.
+    With a `turnover` the listeners give way to newborns, one after the other, and everybody's Adam begins anew: were it
+    to keep its memory of the old listener, speakers would leave the human protocol more slowly and not as far.
+    Countermeasures, all off by default: more `pairs`, an `anchor` to the fluent speaker, `supervision` by fresh human
+    messages, `human_share` of the reward from a frozen reader (a fourth, who is no judge of comprehension), `lessons`
+    in which students imitate the agents and take their place, `audit`, by the same fourth reader, and `most_change`:
+    speakers forget a step after which it understands less, or which changed more of the language; listeners do not.
     Source: Lee, Cho & Kiela 2019; Lazaridou, Potapenko & Tieleman 2020 (anchor, supervision); Lu et al. 2020 (seeded
       iterated learning); Li & Bowling 2019 (turnover of listeners).
     """
@@ -83,30 +82,36 @@ class LanguageDrift(Model):
                       low=1, shape=("stage",))  # fmt: skip
     caps_from: Any = param([0], doc="the step with which each stage of `caps` begins", unit="steps", low=0,
                            shape=("stage",))  # fmt: skip
-    turnover: int = param(0, doc="steps after which a newborn replaces the listener; 0: never", unit="steps", low=0)
+    turnover: int = param(
+        0, doc="steps after which a newborn replaces the next listener; 0: never", unit="steps", low=0
+    )
     anchor: float = param(0.0, doc="beta: weight of the divergence from the fluent speaker", unit="1/nat", low=0)
     supervision: float = param(0.0, doc="alpha: weight of imitating fresh human messages", low=0)
     human_share: float = param(0.0, doc="share of the reward that a frozen reader gives", low=0, high=1)
     generation: int = param(2, doc="steps after which a student takes over, where there are lessons", low=1)
-    most_change: float = param(1.0, doc="share of the language that a step may change", low=0, high=1)
+    audit: float = param(-1.0, doc="C_acc of a person below which speakers forget a step; -1: none", low=-1, high=1)
+    most_change: float = param(
+        1.0, doc="share of the language that a step may change before speakers forget it", low=0, high=1
+    )
     attributes: int = static(3, doc="A, attributes of a meaning", low=1, high=10)
     values: int = static(4, doc="V, values of each attribute", low=2, high=100)
     vocabulary: int = static(16, doc="K, symbols, with 0, which ends a message", unit="symbols", low=4, high=1000)
     length: int = static(8, doc="L, most symbols of a message", unit="symbols", low=2, high=100)
     hidden: int = static(48, doc="units of an agent's recurrent layer", low=1, high=4096)
     embedding: int = static(16, doc="dimensions in which an agent represents a symbol", low=1, high=4096)
+    pairs: int = static(1, doc="P, speakers, and as many listeners", unit="individuals", low=1, high=64)
     samples: int = static(2, doc="messages for each meaning in an update", low=2, high=100)
     school: int = static(1500, doc="updates of imitating people before step 0", low=1)
     updates: int = static(100, doc="updates of self-play in a step", low=1)
-    lessons: int = static(0, doc="updates of a student imitating the pair; 0: no students", low=0)
+    lessons: int = static(0, doc="updates of students imitating the agents; 0: no students", low=0)
 
-    task_accuracy = observable(doc="share of attributes that the listener gets right, greedy messages")
+    task_accuracy = observable(doc="share of attributes that listeners get right, greedy messages, mean of all pairs")
     comprehension = observable(doc="C_acc of people: 1 as at school, 0 chance, below 0 misled; median of readers")
     comprehension_low = observable(doc="C_acc of the reader who understands least")
     comprehension_high = observable(doc="C_acc of the reader who understands most")
     comprehension_bits = observable(doc="C_bits of people, median of readers")
     misled = observable(doc="share of readers who are right about some attribute less often than by chance, at 95 %")
-    reverse_comprehension = observable(doc="share of attributes that the listener gets right when people speak")
+    reverse_comprehension = observable(doc="share of attributes that listeners get right when people speak")
     message_length = observable(doc="mean length of the greedy messages", unit="symbols")
     distinct = observable(doc="different greedy messages over meanings")
     topographic_similarity = observable(
@@ -122,7 +127,7 @@ class LanguageDrift(Model):
     linear_probe = observable(doc="share of attributes that a linear probe reads, held-out meanings")
     linear_control = observable(doc="the same for labels dealt to messages at random")
     reward = observable(doc="mean reward in the last update", unit="nats")
-    messages = observable(dims=("meaning", "position"), doc="the greedy language")
+    messages = observable(dims=("meaning", "position"), doc="the greedy language of the first speaker")
 
     def __post_init__(self):
         super().__post_init__()
@@ -151,7 +156,7 @@ class LanguageDrift(Model):
     @property
     def agents(self) -> int:
         """Messages of a step, which is what it costs."""
-        return self.samples * self.values**self.attributes * self.updates
+        return self.pairs * self.samples * self.values**self.attributes * self.updates
 
     def _speaker(self) -> Any:
         from jaxcoord.language import agents
@@ -188,13 +193,15 @@ class LanguageDrift(Model):
         return world.one_hots(self.meanings, self.values)
 
     def _imitate(self, agents: Pair, optimiser: Any, messages: Array, rate: Any) -> tuple[Pair, Any]:
-        """Speaker and listener learn from messages `[M, L]` about every meaning."""
+        """Speakers and listeners learn from messages `[P, M, L]` about every meaning."""
 
-        def loss(agents: Pair) -> tuple[Array, None]:
+        def lost(agents: Pair, messages: Array) -> Array:
             scores = self._speaker().apply(agents.speaker, self._seen(), messages, method="score")
             heard = self._listener().apply(agents.listener, messages)
-            lost = learning.imitation(scores, messages) + learning.reconstruction_loss(heard, self.meanings)
-            return lost.mean(), None
+            return (learning.imitation(scores, messages) + learning.reconstruction_loss(heard, self.meanings)).mean()
+
+        def loss(agents: Pair) -> tuple[Array, None]:
+            return jax.vmap(lost)(agents, messages).sum(), None
 
         agents, optimiser, _ = descend(loss, rate, agents, optimiser)
         return agents, optimiser
@@ -229,16 +236,17 @@ class LanguageDrift(Model):
         return jax.nn.softmax(jnp.concatenate([recurrent, flat[None]]))
 
     def init(self, key: Array) -> Drifting:
-        """The pair after school."""
+        """The agents after school, each taught on its own."""
 
         def lesson(carry: tuple[Pair, Any], number: Array) -> tuple[tuple[Pair, Any], None]:
-            return self._imitate(*carry, self._human(jax.random.fold_in(key, 1 + number)), SCHOOL_RATE), None
+            said = jax.vmap(self._human)(jax.random.split(jax.random.fold_in(key, 1 + number), self.pairs))
+            return self._imitate(*carry, said, SCHOOL_RATE), None
 
-        agents = self._newborn(jax.random.fold_in(key, 0))
-        (agents, _), _ = jax.lax.scan(lesson, (agents, pair_adam().init(agents)), jnp.arange(self.school))
+        agents = jax.vmap(self._newborn)(jax.random.split(jax.random.fold_in(key, 0), self.pairs))
+        (agents, _), _ = jax.lax.scan(lesson, (agents, adam().init(agents)), jnp.arange(self.school))
         student = agents if self.lessons else ()
         none = jnp.zeros((), jnp.int32)
-        return Drifting(agents, pair_adam().init(agents), student, agents.speaker, self._people(), none, jnp.zeros(()))
+        return Drifting(agents, adam().init(agents), student, agents.speaker, self._people(), none, jnp.zeros(()))
 
     def step(self, state: Drifting, key: Array) -> Drifting:
         state = self._replace_listener(state, jax.random.fold_in(key, 0))
@@ -252,17 +260,31 @@ class LanguageDrift(Model):
         (agents, optimiser, reward), _ = jax.lax.scan(
             update, (state.agents, state.optimiser, state.reward), jnp.arange(self.updates)
         )
-        changed = (self.say(agents.speaker) != self.say(state.agents.speaker)).any(-1).mean()
-        allowed = changed <= self.most_change
-        agents, optimiser = jax.tree.map(
-            lambda new, old: jnp.where(allowed, new, old), (agents, optimiser), (state.agents, state.optimiser)
-        )
+        said = self.say(agents.speaker)
+        changed = (said != self.say(state.agents.speaker)).any(-1).mean()
+        auditor = jax.tree.map(lambda leaf: leaf[0], state.readers[0])
+        read = jax.vmap(lambda said: jax.nn.softmax(self._listener().apply(auditor, said)))(channels.cap(said, cap))
+        understood = jax.vmap(language_comprehension, (None, 0))(self.meanings, read).score.mean()
+        allowed = (changed <= self.most_change) & ((understood >= self.audit) | (jnp.asarray(self.audit) <= -1))
+        agents = agents._replace(speaker=renewed(allowed, state.agents.speaker, agents.speaker))
         agents = learning.unless_diverged(agents)
         state = state._replace(agents=agents, optimiser=optimiser, reward=reward, step=state.step + 1)
         return self._graduate(state) if self.lessons else state
 
     def _objective(self, agents: Pair, state: Drifting, cap: Array, key: Array) -> tuple[Array, Array]:
-        """What an update asks to be minimised, and the mean reward."""
+        """What an update asks to be minimised, summed over pairs, and the mean reward."""
+        if self.pairs == 1:  # an axis of one would cost a tenth of the time
+            pair, fluent = jax.tree.map(lambda leaf: leaf[0], (agents, state.fluent))
+            return self._talk(pair, fluent, state.readers, cap, key)
+        partner = jax.random.permutation(jax.random.fold_in(key, PURPOSES), self.pairs)
+        agents = agents._replace(listener=jax.tree.map(lambda leaf: leaf[partner], agents.listener))
+        asked, reward = jax.vmap(self._talk, (0, 0, None, None, 0))(
+            agents, state.fluent, state.readers, cap, jax.random.split(key, self.pairs)
+        )
+        return asked.sum(), reward.mean()
+
+    def _talk(self, agents: Pair, fluent: Any, readers: Any, cap: Array, key: Array) -> tuple[Array, Array]:
+        """What a speaker and its listener ask to be minimised, and their mean reward."""
         keys = [jax.random.fold_in(key, purpose) for purpose in range(PURPOSES)]
         human, played = self._human(keys[0]), self.samples * len(self.meanings)
         meant = jnp.tile(self.meanings, (self.samples, 1))
@@ -278,73 +300,82 @@ class LanguageDrift(Model):
         heard = channels.symmetric_noise(keys[2], sent, self.vocabulary, self.noise)
         logits = self._listener().apply(agents.listener, jnp.concatenate([heard, human]))
         loss = learning.reconstruction_loss(logits[:played], meant)
-        person = jax.tree.map(lambda leaf: leaf[0], state.readers[0])
+        person = jax.tree.map(lambda leaf: leaf[0], readers[0])
         by_people = learning.reconstruction_loss(self._listener().apply(person, heard), meant)
         reward = -(1 - self.human_share) * jax.lax.stop_gradient(loss) - self.human_share * by_people
         reward = reward - channels.length_cost(sent, self.length_cost)
         baseline = learning.leave_one_out(reward.reshape(self.samples, -1), 0).reshape(-1)
         counts = learning.decided(messages) & (jnp.arange(self.length) < cap)
-        fluent = self._speaker().apply(state.fluent, seen, messages, method="score")
+        usual = self._speaker().apply(fluent, seen, messages, method="score")
 
         def over(per_symbol: Array) -> Array:
             return jnp.where(counts, per_symbol, 0).sum(-1)
 
         policy = learning.surrogate(over(learning.chosen(scores, messages)), reward, baseline)
-        freedom, strayed = over(learning.entropies(scores)), over(learning.divergences(scores, fluent))
+        freedom, strayed = over(learning.entropies(scores)), over(learning.divergences(scores, usual))
         taught = learning.imitation(imitated, human) + learning.reconstruction_loss(logits[played:], self.meanings)
         asked = loss + policy - self.entropy * freedom + self.anchor * strayed
         return asked.mean() + self.supervision * taught.mean(), reward.mean()
 
     def _replace_listener(self, state: Drifting, key: Array) -> Drifting:
-        """A newborn listener where its time has come; Adam remembers nothing of the old one."""
-        every = jnp.asarray(self.turnover)
-        due = (every > 0) & (state.step > 0) & (state.step % jnp.maximum(every, 1) == 0)
-        newborn = self._newborn_listener(key)
-
-        agents = state.agents._replace(listener=renewed(due, state.agents.listener, newborn))
-        return state._replace(agents=agents, optimiser=fresh_adam(due, state.optimiser, pair_adam().init(agents)))
+        """A newborn instead of the next listener, where its time has come."""
+        every = jnp.maximum(jnp.asarray(self.turnover), 1)
+        due = (jnp.asarray(self.turnover) > 0) & (state.step > 0) & (state.step % every == 0)
+        leaves = due & (jnp.arange(self.pairs) == state.step // every % self.pairs)
+        newborn = jax.vmap(self._newborn_listener)(jax.random.split(key, self.pairs))
+        agents = state.agents._replace(listener=renewed(leaves, state.agents.listener, newborn))
+        return state._replace(agents=agents, optimiser=renewed(due, state.optimiser, adam().init(agents)))
 
     def _graduate(self, state: Drifting) -> Drifting:
-        """A student of the generation before imitates the pair's greedy messages, and takes over when it is time."""
+        """Students of the generation before imitate the greedy messages, and take over when it is time."""
         messages = self.say(state.agents.speaker)
 
         def lesson(carry: tuple[Pair, Any], _: None) -> tuple[tuple[Pair, Any], None]:
             return self._imitate(*carry, messages, self.learning_rate), None
 
-        start = (state.student, pair_adam().init(state.student))
+        start = (state.student, adam().init(state.student))
         (student, _), _ = jax.lax.scan(lesson, start, length=self.lessons)
         due = state.step % jnp.asarray(self.generation) == 0
-        takes = (student, student, pair_adam().init(student))
-        stays = (state.agents, state.student, state.optimiser)
-        agents, student, optimiser = jax.tree.map(lambda x, y: jnp.where(due, x, y), takes, stays)
+        stays, takes = (state.agents, state.student, state.optimiser), (student, student, adam().init(student))
+        agents, student, optimiser = renewed(due, stays, takes)
         return state._replace(agents=agents, student=student, optimiser=optimiser)
 
     def say(self, speaker: Any) -> Array:
-        """`[M, L]` int32: the greedy message for every meaning."""
-        return self._speaker().apply(speaker, self._seen(), method="say")
+        """`[P, M, L]` int32: the greedy message of each speaker for every meaning."""
+        return jax.vmap(lambda weights: self._speaker().apply(weights, self._seen(), method="say"))(speaker)
 
     def observe(self, state: Drifting) -> dict[str, Array]:
-        meanings = self.meanings
         messages = channels.cap(self.say(state.agents.speaker), self._cap(state.step - 1))  # of the step just made
-        right = jnp.argmax(self._listener().apply(state.agents.listener, messages), -1) == meanings
         human = jnp.asarray(world.human_code(self.attributes, self.values, self.length))
-        reverse = jnp.argmax(self._listener().apply(state.agents.listener, human), -1) == meanings
-        people = jax.vmap(lambda given: language_comprehension(meanings, given))(
-            self._readings(state.readers, messages)
-        )
+
+        def right(messages: Array) -> Array:
+            heard = jax.vmap(lambda weights: self._listener().apply(weights, messages))(state.agents.listener)
+            return (jnp.argmax(heard, -1) == self.meanings).mean()
+
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(2), state.step), self.pairs)
+        spoken = jax.vmap(self._described, (0, None, 0))(messages, state.readers, keys)
+        return jax.tree.map(lambda leaf: leaf.mean(0), spoken) | {
+            "task_accuracy": jax.vmap(right)(messages).mean(),
+            "reverse_comprehension": right(human),
+            "reward": state.reward,
+            "messages": messages[0],
+        }
+
+    def _described(self, messages: Array, readers: tuple[Any, Any], key: Array) -> dict[str, Array]:
+        """What there is to say of the greedy messages `[M, L]` of a speaker."""
+        meanings = self.meanings
+        people = jax.vmap(lambda given: language_comprehension(meanings, given))(self._readings(readers, messages))
         score = over_readers(people.score)
         held_out = jax.random.permutation(jax.random.key(1), len(meanings)) < round(HELD_OUT * len(meanings))
-        fresh = self._fresh(messages, held_out, jax.random.fold_in(jax.random.key(2), state.step))
+        fresh = self._fresh(messages, held_out, key)
         read = logistic_reader(messages, self.values, self.vocabulary, PENALTY)
         probe = probe_selectivity(jax.random.key(3), meanings, messages, ~held_out, read)
         return {
-            "task_accuracy": right.mean(),
             "comprehension": score.median,
             "comprehension_low": score.low,
             "comprehension_high": score.high,
             "comprehension_bits": over_readers(people.score_bits).median,
             "misled": people.misled.mean(),
-            "reverse_comprehension": reverse.mean(),
             "message_length": information.message_length(messages).mean(),
             "distinct": distinct_share(messages),
             "topographic_similarity": topographic_similarity(meanings, messages, self.values),
@@ -354,8 +385,6 @@ class LanguageDrift(Model):
             "fresh_area": fresh[2],
             "linear_probe": probe.task.mean(),
             "linear_control": probe.control.mean(),
-            "reward": state.reward,
-            "messages": messages,
         }
 
     def _fresh(self, messages: Array, held_out: Array, key: Array) -> tuple[Array, Array, Array]:
@@ -383,5 +412,5 @@ class LanguageDrift(Model):
 def descend(loss: Any, rate: Any, weights: Any, optimiser: Any, *given: Any) -> tuple[Any, Any, Any]:
     """One step of Adam. Args: `loss`, from weights and what is given to a number and anything else, which returns."""
     gradient, other = jax.grad(loss, has_aux=True)(weights, *given)
-    change, optimiser = (pair_adam() if isinstance(weights, Pair) else adam()).update(gradient, optimiser)
+    change, optimiser = adam().update(gradient, optimiser)
     return jax.tree.map(lambda x, by: x - rate * by, weights, change), optimiser, other

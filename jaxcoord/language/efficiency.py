@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.language import inputs
 from jaxcoord.language.correlation import kendall, spearman
 from jaxcoord.language.information import entropy
 
@@ -60,10 +61,10 @@ def optimal_code(probabilities: Any, symbols: int) -> OptimalCode:
       probabilities: `[N]`, frequencies, at least 0; normalised here.
       symbols: k = K - 1, static, the terminator not counted.
     Returns: an `OptimalCode`.
-    Raises: ParameterError where `symbols` is below 1.
-    Source: Cover & Thomas 2006, problem 5.27 (one-to-one codes); Huffman 1952.
+    Raises: ParameterError where `symbols` is below 1, or the frequencies are no weights.
+    Source: Alon & Orlitsky 1994, IEEE Trans. Inf. Theory 40:1646 (one-to-one codes); Huffman 1952.
     """
-    weight = jnp.asarray(probabilities, float)
+    weight = inputs.weights("probabilities", probabilities)
     share = jnp.sort(weight / weight.sum(), descending=True)
     lengths = shortest_lengths(share.shape[0], symbols)
     return OptimalCode(
@@ -109,9 +110,11 @@ def length_law(probabilities: Any, lengths: Any) -> LengthLaw:
       probabilities: `[N]`, frequencies, at least 0; normalised here.
       lengths: `[N]`, symbols of each message.
     Returns: a `LengthLaw`; the correlations are NaN where all frequencies or all lengths are equal.
+    Raises: ParameterError where the frequencies are no weights, or lengths are not as many.
     Source: Zipf 1949; Chaabouni et al. 2019, NeurIPS (anti-efficient codes).
     """
-    weight, lengths = jnp.asarray(probabilities, float), jnp.asarray(lengths, float)
+    weight, lengths = inputs.weights("probabilities", probabilities), inputs.numbers("lengths", lengths, "N")
+    inputs.same_length("lengths", lengths, "probabilities", weight)
     share = weight / weight.sum()
     frequent, short = jnp.sort(share, descending=True), jnp.sort(lengths)
     return LengthLaw(

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.language.inputs import same_length
 
 Array = jax.Array
 
@@ -27,6 +28,8 @@ def integers(name: str, value: Any, shape: str, below: int | None = None) -> Arr
     Raises: ParameterError with the shape, or the first entry that is not allowed where the values are known.
     """
     axes = shape.count(",") + 1
+    if below is not None and below < 1:
+        raise ParameterError(f"{name}: numbers below {below} are asked for; there is none")
     value = value if isinstance(value, jax.Array) else np.asarray(value)
     if np.ndim(value) != axes or 0 in np.shape(value):
         raise ParameterError(f"{name}: shape {np.shape(value)}; [{shape}] is needed, none of them 0")
@@ -104,8 +107,10 @@ def table_information(joint: Any) -> Array:
 
 
 def joint_counts(x: Any, y: Any, rows: int, columns: int) -> Array:
-    """`[X, Y]` int32: how often each pair of numbers occurs in paired samples `[N]` and `[N]`."""
-    return jnp.zeros((rows, columns), jnp.int32).at[jnp.asarray(x), jnp.asarray(y)].add(1)
+    """`[X, Y]` int32: how often each pair of numbers occurs in paired samples `[N]`, below X, and `[N]`, below Y."""
+    x, y = integers("x", x, "N", rows), integers("y", y, "N", columns)
+    same_length("y", y, "x", x)
+    return jnp.zeros((rows, columns), jnp.int32).at[x, y].add(1)
 
 
 def group_entropy(same: Array) -> Array:

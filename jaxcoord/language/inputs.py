@@ -28,6 +28,34 @@ def within(name: str, value: Any, low: float, high: float, allowed: str) -> Arra
     return jnp.asarray(value, float)
 
 
+def above_zero(name: str, value: Any) -> Array:
+    """A finite number above 0, or an array of them."""
+    return within(name, value, np.nextafter(0, 1), np.inf, "a number above 0 is needed")
+
+
+def weights(name: str, value: Any) -> Array:
+    """`[N]`: finite numbers of at least 0, not all of them 0."""
+    if np.ndim(value) != 1 or not np.size(value):
+        raise ParameterError(f"{name}: shape {np.shape(value)}; a vector of weights is needed")
+    found = within(name, value, 0, np.inf, "a weight of at least 0 is needed")
+    if not isinstance(value, jax.core.Tracer) and not np.any(value):
+        raise ParameterError(f"{name}: all weights are 0; at least one above 0 is needed")
+    return found
+
+
+def numbers(name: str, value: Any, shape: str) -> Array:
+    """An array of floats with as many axes as `shape` names, such as "N, D", none of them empty."""
+    if np.ndim(value) != shape.count(",") + 1 or 0 in np.shape(value):
+        raise ParameterError(f"{name}: shape {np.shape(value)}; [{shape}] is needed, none of them 0")
+    return jnp.asarray(value, float)
+
+
+def same_length(name: str, value: Any, other: str, given: Any) -> None:
+    """Raises: ParameterError where two arrays differ in their first axis."""
+    if np.shape(value)[0] != np.shape(given)[0]:
+        raise ParameterError(f"{name}: {np.shape(value)[0]} entries; {other} has {np.shape(given)[0]}")
+
+
 def probability(name: str, value: Any) -> Array:
     """A probability from 0 to 1, or an array of them."""
     return within(name, value, 0, 1, "a probability from 0 to 1 is needed")

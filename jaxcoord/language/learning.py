@@ -35,7 +35,8 @@ def decided(messages: Array) -> Array:
 
 def chosen(log_probability: Array, messages: Array) -> Array:
     """`[..., L]`: log-probability of each symbol said. Args: `log_probability` `[..., L, K]`; `messages` `[..., L]`."""
-    return (log_probability * jax.nn.one_hot(messages, log_probability.shape[-1], dtype=log_probability.dtype)).sum(-1)
+    said = jax.nn.one_hot(messages, log_probability.shape[-1], dtype=bool)
+    return jnp.where(said, log_probability, 0).sum(-1)  # a product would make 0 of what is impossible not a number
 
 
 def message_log_probability(log_probability: Array, messages: Array) -> Array:
@@ -45,7 +46,8 @@ def message_log_probability(log_probability: Array, messages: Array) -> Array:
 
 def entropies(log_probability: Array) -> Array:
     """`[..., L]` nats: entropy of each position's distribution `[..., L, K]`."""
-    return -(jnp.exp(log_probability) * log_probability).sum(-1)
+    finite = jnp.maximum(log_probability, jnp.finfo(log_probability.dtype).min)  # 0 log 0 is 0
+    return -(jnp.exp(log_probability) * finite).sum(-1)
 
 
 def divergences(log_probability: Array, log_reference: Array) -> Array:

@@ -32,10 +32,10 @@ def is_signalling(prior: Array, payoff: Array) -> Array:
 
 
 def check_prior(model: Model, prior: Any) -> None:
-    """Refuse states of which none, or only one, can occur. Raises: ParameterError."""
-    if isinstance(prior, np.ndarray) and (len(prior) < 2 or not prior.sum() > 0):
+    """Refuse a state that cannot occur, and one that is alone. Raises: ParameterError."""
+    if isinstance(prior, np.ndarray) and (len(prior) < 2 or not prior.min() > 0):
         raise ParameterError(f"{model.registered_name}.prior = {prior.tolist()}: two states or more are needed, "
-                             "with weights that are not all 0")  # fmt: skip
+                             "with weights above 0")  # fmt: skip
 
 
 class LewisReplicator(Model):

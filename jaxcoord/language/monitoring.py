@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import betainc, ndtri
+from jax.scipy.special import ndtri
+from scipy.special import betaincinv
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.language import inputs
 from jaxcoord.language.correlation import average_ranks
 from jaxcoord.language.information import contents
 
 Array = jax.Array
-HALVINGS = 60  # of the interval that holds a quantile: to the last bit of a float64
 UNDECIDED, DRIFT, FINE = 0, 1, -1  # decisions of a sequential test
 
 
@@ -44,28 +45,19 @@ def wilson_interval(successes: Any, trials: Any, confidence: Any = 0.95) -> tupl
     return jnp.clip(centre - half, 0, 1), jnp.clip(centre + half, 0, 1)
 
 
-def exact_interval(successes: Any, trials: Any, confidence: Any = 0.95) -> tuple[Array, Array]:
+def exact_interval(successes: Any, trials: Any, confidence: Any = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Clopper and Pearson's interval of a probability, quantiles of Beta(k, n - k + 1) and Beta(k + 1, n - k).
 
+    On the host: a float32 does not hold the beta function of a million trials.
     Args, returns: as in `wilson_interval`; (0, 1) without trials. It covers at least as often as it says.
     Source: Clopper & Pearson 1934.
     """
-    successes, trials = jnp.asarray(successes, float), jnp.asarray(trials, float)
-    tail = (1 - jnp.asarray(confidence, float)) / 2
-
-    def quantile(first: Array, second: Array, level: Array) -> Array:
-        def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-            middle = (ends[0] + ends[1]) / 2
-            below = betainc(first, second, middle) < level
-            return jnp.where(below, middle, ends[0]), jnp.where(below, ends[1], middle)
-
-        shape = jnp.zeros(jnp.broadcast_shapes(first.shape, level.shape))
-        return sum(jax.lax.fori_loop(0, HALVINGS, halve, (shape, shape + 1))) / 2
-
+    successes, trials = np.asarray(successes, float), np.asarray(trials, float)
+    tail = (1 - np.asarray(confidence, float)) / 2
     failures = trials - successes
-    low = quantile(jnp.maximum(successes, 1), failures + 1, tail)
-    high = quantile(successes + 1, jnp.maximum(failures, 1), 1 - tail)
-    return jnp.where(successes > 0, low, 0), jnp.where(failures > 0, high, 1)
+    low = betaincinv(np.maximum(successes, 1), failures + 1, tail)
+    high = betaincinv(successes + 1, np.maximum(failures, 1), 1 - tail)
+    return np.where(successes > 0, low, 0), np.where(failures > 0, high, 1)
 
 
 class DropMonitor(NamedTuple):
@@ -89,9 +81,11 @@ def drop_monitor(scores: Any, target: Any, slack: Any, threshold: Any, weight: A
       threshold: sum at which to alarm.
       weight: 0 to 1, of the newest score in the moving average.
     Returns: a `DropMonitor`.
+    Raises: ParameterError where there is no score, or the weight is not from 0 to 1.
     Source: Page 1954; Roberts 1959 (the average).
     """
-    scores = jnp.asarray(scores, float)
+    scores = inputs.numbers("scores", scores, "T")
+    weight = inputs.probability("weight", weight)
 
     def watch(carry: tuple[Array, Array], score: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         missing, average = carry
@@ -112,19 +106,25 @@ def audit_size(fine: Any, drifted: Any, false_alarm: Any, miss: Any) -> Array:
       fine, drifted: p0 > p1, shares of messages understood.
       false_alarm, miss: alpha and beta, 0 to 1.
     Returns: `[]` int32.
-    Raises: ParameterError where p0 is not above p1.
+    Raises: ParameterError where p0 is not above p1, or a rate is none.
     """
-    _falling(fine, drifted)
-    fine, drifted = jnp.asarray(fine, float), jnp.asarray(drifted, float)
-    alarm, missed = (ndtri(1 - jnp.asarray(rate, float)) for rate in (false_alarm, miss))
+    fine, drifted, false_alarm, miss = _falling(fine, drifted, false_alarm, miss)
+    alarm, missed = (ndtri(1 - rate) for rate in (false_alarm, miss))
     spread = alarm * jnp.sqrt(fine * (1 - fine)) + missed * jnp.sqrt(drifted * (1 - drifted))
     return jnp.ceil((spread / (fine - drifted)) ** 2).astype(jnp.int32)
 
 
-def _falling(fine: Any, drifted: Any) -> None:
+def _falling(fine: Any, drifted: Any, false_alarm: Any, miss: Any) -> tuple[Array, ...]:
+    """The rates of a test, checked."""
     known = not any(isinstance(rate, jax.core.Tracer) for rate in (fine, drifted))
     if known and not bool((np.asarray(drifted) < np.asarray(fine)).all()):
         raise ParameterError(f"drifted = {drifted}: a rate below fine = {fine} is needed")
+    tiny = float(np.finfo(float).tiny)
+    rates = (
+        inputs.within(name, rate, tiny, np.nextafter(1, 0), "a probability between 0 and 1 is needed")
+        for name, rate in (("false_alarm", false_alarm), ("miss", miss))
+    )
+    return inputs.probability("fine", fine), inputs.probability("drifted", drifted), *rates
 
 
 class SequentialTest(NamedTuple):
@@ -150,15 +150,13 @@ def sequential_test(correct: Any, fine: Any, drifted: Any, false_alarm: Any, mis
       fine, drifted: p0 > p1, shares of messages understood.
       false_alarm, miss: alpha and beta, 0 to 1.
     Returns: a `SequentialTest`.
-    Raises: ParameterError where p0 is not above p1.
+    Raises: ParameterError where p0 is not above p1, or a rate is none.
     Source: Wald 1945.
     """
-    _falling(fine, drifted)
-    fine, drifted = jnp.asarray(fine, float), jnp.asarray(drifted, float)
-    understood = jnp.asarray(correct).astype(bool)
+    fine, drifted, alpha, beta = _falling(fine, drifted, false_alarm, miss)
+    understood = inputs.within("correct", correct, 0, 1, "1 or 0 is needed").astype(bool)
     step = jnp.where(understood, jnp.log(drifted / fine), jnp.log((1 - drifted) / (1 - fine)))
     ratio = jnp.cumsum(step)
-    alpha, beta = jnp.asarray(false_alarm, float), jnp.asarray(miss, float)
     upper, lower = jnp.log((1 - beta) / alpha), jnp.log(beta / (1 - alpha))
     decided = first_true((ratio >= upper) | (ratio <= lower))
     decision = jnp.where(decided < 0, UNDECIDED, jnp.where(ratio[decided] >= upper, DRIFT, FINE))
@@ -181,17 +179,18 @@ def detection(attacked: Any, scores: Any) -> Detection:
       attacked: `[N]`, 1 where there is something to find, else 0.
       scores: `[N]`, higher is more suspicious.
     Returns: a `Detection`.
+    Raises: ParameterError where they are not paired.
     Source: Hanley & McNeil 1982; Davis & Goadrich 2006.
     """
-    attacked, scores = jnp.asarray(attacked).astype(bool), jnp.asarray(scores)
+    attacked, scores = inputs.numbers("attacked", attacked, "N").astype(bool), inputs.numbers("scores", scores, "N")
+    inputs.same_length("scores", scores, "attacked", attacked)
     found, honest = attacked.sum().astype(float), (~attacked).sum().astype(float)
     ranks = average_ranks(scores)
     area = ((attacked * ranks).sum() / found - (found + 1) / 2) / honest
     # Sorted with the honest ones first, below every score.
-    low = jnp.where(attacked, scores.astype(float), -jnp.inf)
+    low = jnp.where(attacked, scores, -jnp.inf)
     hits, all_ = (
-        scores.size - jnp.searchsorted(jnp.sort(group), scores.astype(float), side="left", method="sort")
-        for group in (low, scores.astype(float))
+        scores.size - jnp.searchsorted(jnp.sort(group), scores, side="left", method="sort") for group in (low, scores)
     )
     return Detection(area, (attacked * (hits / all_)).sum() / found)
 

@@ -161,6 +161,8 @@ def mlp_probe(
     Raises: ParameterError where a label is not below C.
     Source: Hewitt & Liang 2019, EMNLP (the family of probes).
     """
+    if hidden < 1 or steps < 1:
+        raise ParameterError(f"hidden = {hidden}, steps = {steps}: at least 1 of each is needed")
     features, labels = jnp.asarray(features, float), integers("labels", labels, "N", classes)
     share = jnp.asarray(trained).astype(float)
     share = share / share.sum()

@@ -20,9 +20,9 @@ TURNS = 80  # of an iteration that finds singular values down to 1e-14 of the no
 
 
 def _pair(x: Any, y: Any) -> tuple[Array, Array]:
-    if np.ndim(x) != 2 or np.ndim(y) != 2 or np.shape(x)[0] != np.shape(y)[0]:
+    if np.ndim(x) != 2 or np.ndim(y) != 2 or np.shape(x)[0] != np.shape(y)[0] or np.shape(x)[0] < 2:
         raise ParameterError(
-            f"x, y: shapes {np.shape(x)} and {np.shape(y)}; two matrices with the same rows are needed"
+            f"x, y: shapes {np.shape(x)} and {np.shape(y)}; two matrices with the same rows, two or more, are needed"
         )
     return jnp.asarray(x, float), jnp.asarray(y, float)
 
@@ -57,7 +57,7 @@ def linear_cka(x: Any, y: Any) -> Array:
     Args:
       x, y: `[N, D]` and `[N, E]`.
     Returns: `[]`, 0 to 1; NaN where all rows of one are equal.
-    Raises: ParameterError where the numbers of rows differ.
+    Raises: ParameterError where the numbers of rows differ, or there are less than two.
     Source: Kornblith et al. 2019, ICML, eq. 4.
     """
     x, y = _pair(x, y)

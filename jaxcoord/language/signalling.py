@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcoord.errors import ParameterError
+from jaxcoord.language import inputs
 from jaxcoord.language.information import integers, joint_counts, table_information
 
 Array = jax.Array
@@ -22,9 +24,26 @@ def positive_signalling(observed: Any, speaker: Any) -> Array:
     Args:
       observed: `[O]`, p(o).
       speaker: `[O, M]`, p(m|o).
+    Raises: ParameterError where one is no table of probabilities, or they do not fit each other.
     Source: Lowe et al. 2019, AAMAS.
     """
-    return table_information(jnp.asarray(observed, float)[:, None] * jnp.asarray(speaker, float))
+    observed, speaker = _spoken(observed, speaker)
+    return table_information(observed[:, None] * speaker)
+
+
+def _spoken(observed: Any, speaker: Any) -> tuple[Array, Array]:
+    """p(o) `[O]` and p(m|o) `[O, M]`, checked."""
+    observed, speaker = inputs.distributions("observed", observed), inputs.distributions("speaker", speaker, 2)
+    inputs.same_length("speaker", speaker, "observed", observed)
+    return observed, speaker
+
+
+def _listens(listener: Any, messages: int) -> Array:
+    """R(a|u, m) `[U, M, A]`, checked."""
+    listener = inputs.distributions("listener", listener, 3)
+    if listener.shape[1] != messages:
+        raise ParameterError(f"listener: {listener.shape[1]} messages; {messages} are sent")
+    return listener
 
 
 def influence(weights: Any, listener: Any) -> Array:
@@ -36,9 +55,11 @@ def influence(weights: Any, listener: Any) -> Array:
       weights: `[M]`, w, probabilities with which messages are set.
       listener: `[U, M, A]`, R(a|u, m).
     Returns: `[]`, 0 where the listener does not listen, whatever the speaker does.
+    Raises: ParameterError where one is no table of probabilities, or they do not fit each other.
     Source: Lowe et al. 2019, section 4.3; Jaques et al. 2019.
     """
-    return table_information(jnp.asarray(weights, float)[:, None] * jnp.asarray(listener, float)).mean()
+    weights = inputs.distributions("weights", weights)
+    return table_information(weights[:, None] * _listens(listener, weights.size)).mean()
 
 
 class CausalInfluence(NamedTuple):
@@ -60,9 +81,11 @@ def causal_influence(observed: Any, speaker: Any, listener: Any) -> CausalInflue
       speaker: `[O, M]`, p(m|o).
       listener: `[U, M, A]`, R(a|u, m).
     Returns: a `CausalInfluence`.
+    Raises: as `influence`.
     Source: Lowe et al. 2019, section 4.3.
     """
-    observed, speaker = jnp.asarray(observed, float), jnp.asarray(speaker, float)
+    observed, speaker = _spoken(observed, speaker)
+    listener = _listens(listener, speaker.shape[1])
     by_state = jax.vmap(influence, (0, None))(speaker, listener)
     number = speaker.shape[1]
     return CausalInfluence(
@@ -74,11 +97,11 @@ def causal_influence(observed: Any, speaker: Any, listener: Any) -> CausalInflue
 def positive_listening(observed: Any, speaker: Any, listener: Any) -> Array:
     """E_u sum_m p(m) sum_a |R(a|u, m) - sum_m' p(m') R(a|u, m')|: how far a message moves the action, 0 to 2.
 
-    Args: as in `causal_influence`.
+    Args, raises: as in `causal_influence`.
     Source: Eccles et al. 2019, NeurIPS, section 3.2.
     """
-    said = jnp.asarray(observed, float) @ jnp.asarray(speaker, float)
-    listener = jnp.asarray(listener, float)
+    observed, speaker = _spoken(observed, speaker)
+    said, listener = observed @ speaker, _listens(listener, speaker.shape[1])
     usual = jnp.einsum("m,uma->ua", said, listener)
     return (said[:, None] * jnp.abs(listener - usual[:, None])).sum((1, 2)).mean()
 
@@ -104,7 +127,7 @@ def message_action_information(
       messages, speaker_actions, listener_actions: `[T]` each, whole numbers from 0.
       symbols, actions: how many there are of each, static.
     Returns: a `MessageAction`.
-    Raises: ParameterError where a number is too high.
+    Raises: ParameterError where a number is too high, or the samples are not paired.
     Source: Jaques et al. 2019; Lowe et al. 2019 (the warning).
     """
     messages = integers("messages", messages, "T", symbols)
@@ -115,22 +138,24 @@ def message_action_information(
     return MessageAction(*each)
 
 
-def message_variance_ratio(inputs: Any, groups: Any) -> Array:
+def message_variance_ratio(points: Any, groups: Any) -> Array:
     """Share of the spread of inputs that is left among those with the same message.
 
     sum_m sum_{i in m} |x_i - mean_m|^2 / sum_i |x_i - mean|^2: 0 if each message names a point, 1 if messages say
     nothing about where inputs lie, which a game of discrimination allows.
 
     Args:
-      inputs: `[N, D]`, numbers.
+      points: `[N, D]`, the inputs as numbers.
       groups: `[N]`, the same number for the same message (`jaxcoord.language.information.message_groups`).
     Returns: `[]`, 0 to 1; NaN where all inputs are equal.
+    Raises: ParameterError where the shapes do not fit.
     Source: Ben Zion, Carmeli, Paradise & Belinkov 2024.
     """
-    inputs, groups = jnp.asarray(inputs, float), jnp.asarray(groups)
+    points, groups = inputs.numbers("points", points, "N, D"), integers("groups", groups, "N")
+    inputs.same_length("groups", groups, "points", points)
     same = (groups[:, None] == groups[None]).astype(float)
-    varies = (inputs != inputs[0]).any()
-    inputs = inputs - inputs[0]
-    inputs = inputs - inputs.mean(0)
-    within = inputs - (same @ inputs) / same.sum(1, keepdims=True)
-    return jnp.where(varies, (within**2).sum() / jnp.where(varies, (inputs**2).sum(), 1), jnp.nan)
+    varies = (points != points[0]).any()
+    points = points - points[0]
+    points = points - points.mean(0)
+    within = points - (same @ points) / same.sum(1, keepdims=True)
+    return jnp.where(varies, (within**2).sum() / jnp.where(varies, (points**2).sum(), 1), jnp.nan)

@@ -219,6 +219,8 @@ def context_independence(attributes: Any, messages: Any, values: int, vocabulary
     Raises: ParameterError where a value is not below V or a symbol not below K.
     Source: Bogin, Geva & Berant 2018, section 5.
     """
+    if vocabulary < 2:
+        raise ParameterError(f"vocabulary = {vocabulary}: at least 2, one of them 0, is needed")
     counts = co_occurrence(attributes, messages, values, vocabulary).astype(float)
     occurs = one_hot_meanings(attributes, values).any(0)
     by_symbol, by_concept = counts.sum(1, keepdims=True), counts.sum(0)

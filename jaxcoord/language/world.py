@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxcoord.errors import ParameterError
 from jaxcoord.language.channels import symmetric_noise
+from jaxcoord.language.information import integers
 from jaxcoord.networks.graph import whole
 
 Array = jax.Array
@@ -98,8 +99,12 @@ def speak_human(key: Array, meanings: Array, length: int, vocabulary: int, peopl
 
     Args: `meanings` `[n, A]`; `length` L, at least 2 A; `vocabulary` K, at least 1 + A + V.
     Returns: `[n, L]` int32, padded with 0.
+    Raises: ParameterError where L is too short or a value has no symbol.
     """
     number, attributes = meanings.shape
+    if length < 2 * attributes:
+        raise ParameterError(f"length = {length}: people need {2 * attributes} symbols for {attributes} attributes")
+    meanings = integers("meanings", meanings, "n, A", vocabulary - 1 - attributes)
     coins = jax.random.uniform(jax.random.fold_in(key, 0), (number, 2 * attributes + 1))
     shuffled = jnp.argsort(coins[:, :attributes], axis=1)
     order = jnp.where(coins[:, -1:] < people.reordered, shuffled, jnp.arange(attributes))
