@@ -9,6 +9,7 @@ import pytest
 from cases import assert_means, run
 
 from jaxcoord.errors import ParameterError
+from jaxcoord.games import prisoners_dilemma
 from jaxcoord.language import coordination, signalling
 from jaxcoord.language.coordination import MatrixCommunication, Policies
 
@@ -101,6 +102,27 @@ def test_private_games_pay_for_naming_what_the_other_sees():
         np.testing.assert_array_equal(paid, [((acts[0] == other) * 0.5 + (acts[1] == mine) * 0.5)] * 2)
 
 
+def test_a_game_of_the_library_is_seen_from_both_sides():
+    dilemma = np.array([[3.0, 0.0], [5.0, 1.0]])
+    seen, payoff = (np.asarray(x) for x in coordination.table_games(jnp.asarray(dilemma), 3))
+    assert seen.shape == (2, 3, 1)
+    for mine, other in np.ndindex(2, 2):
+        np.testing.assert_array_equal(payoff[:, 0, mine, other], [dilemma[mine, other], dilemma[other, mine]])
+
+
+@pytest.mark.slow
+def test_cheap_talk_does_not_save_a_dilemma():
+    """Whatever is said, defection pays more: two learners end at its payoff, and no symbol moves an act."""
+    found = run(MatrixCommunication(game="table", table=prisoners_dilemma(), acts=2), 16, 20)
+    np.testing.assert_allclose(found["reward"], 1, atol=0.05)
+    assert found["causal_influence"].max() < 0.01
+
+
+def test_a_table_has_its_own_number_of_acts():
+    with pytest.raises(ParameterError, match="acts = 3: the game of the table has 2"):
+        MatrixCommunication(game="table")
+
+
 def test_policy_gradient_is_unbiased():
     model = MatrixCommunication(entropy=0, acts=2, symbols=2, hidden=6, batch=32)
     seen, payoff = every_private_game(2)
@@ -135,5 +157,7 @@ def test_symbols_that_tell_of_acts_are_no_communication():
 
 
 def test_refuses_a_game_that_it_does_not_have():
-    with pytest.raises(ParameterError, match=r"matrix-communication\.game = 'chess': one of 'private', 'matrix'"):
+    with pytest.raises(
+        ParameterError, match=r"matrix-communication\.game = 'chess': one of 'private', 'matrix', 'table'"
+    ):
         dataclasses.replace(MatrixCommunication(), game="chess")

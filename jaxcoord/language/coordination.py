@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcoord.errors import ParameterError
+from jaxcoord.games import MatrixGame, stag_hunt
 from jaxcoord.language import learning, signalling
 from jaxcoord.language.drift import descend
 from jaxcoord.language.information import table_information
 from jaxcoord.language.optimisers import adam
-from jaxcoord.model import Model, observable, param, static
+from jaxcoord.model import Model, component, observable, param, static
 
 Array = jax.Array
 EXAM = 512  # games on which all populations are measured
@@ -55,7 +57,16 @@ def matrix_games(key: Array, number: int, acts: int) -> Games:
     return Games(jnp.stack([first, second]).reshape(AGENTS, number, -1), payoff)
 
 
-DEALS = {"private": private_games, "matrix": matrix_games}
+def table_games(payoff: Array, number: int) -> Games:
+    """The same game every time, one of the library's, of which agents see nothing: what they say is cheap talk.
+
+    Args: `payoff` `[A, A]`, of the row against the column, for both; `number` n, static.
+    """
+    both = jnp.stack([payoff, payoff.T])
+    return Games(jnp.ones((AGENTS, number, 1)), jnp.broadcast_to(both[:, None], (AGENTS, number, *payoff.shape)))
+
+
+GAMES = "private", "matrix", "table"
 
 
 def newborn(key: Array, observed: int, symbols: int, acts: int, hidden: int) -> dict[str, tuple[Array, Array]]:
@@ -181,15 +192,18 @@ class MatrixCommunication(Model):
     its symbol and, with the symbol it hears, its act. Symbol and act are reinforced together by the agent's own payoff
     (REINFORCE, baseline: the mean of the batch's other games; bonus: entropies), with Adam. In `private` games each
     must name what only the other sees, so that the payoff needs the messages; in `matrix` games both see all there is
-    to know. Symbols that tell what their speaker will do are no evidence of communication: a message matters where,
-    set by hand, it changes an act, and where rewards fall when messages are scrambled.
+    to know; in `table` games they talk before the one game given by `table`, and see nothing.
+
+    Symbols that tell what their speaker will do are no evidence of communication: a message matters where, set by hand,
+    it changes an act, and where rewards fall when messages are scrambled.
     Source: Lowe et al. 2019, AAMAS; Williams 1992 (the gradient).
     """
 
     learning_rate: float = param(5e-3, doc="step size of Adam", low=0, high=10)
     entropy: float = param(0.01, doc="eta: weight of the entropies of symbol and act", unit="1/nat", low=0)
-    game: str = static("private", doc="what payoffs depend on and who sees it", choices=tuple(DEALS))
-    acts: int = static(3, doc="A, acts of each agent", low=2, high=100)
+    game: str = static("private", doc="what payoffs depend on and who sees it", choices=GAMES)
+    table: MatrixGame = component(stag_hunt, base=MatrixGame, doc="what is played after the talk where game = 'table'")
+    acts: int = static(3, doc="A, acts of each agent; those of the `table`, where it is played", low=2, high=100)
     symbols: int = static(4, doc="M, symbols, one of which each agent sends", unit="symbols", low=2, high=1000)
     hidden: int = static(32, doc="units of an agent's hidden layers", low=1, high=4096)
     batch: int = static(64, doc="games in a batch", low=2)
@@ -204,13 +218,24 @@ class MatrixCommunication(Model):
     )
     positive_listening = observable(doc="how far a symbol moves the act of who hears it, 0 to 2, mean of both")
 
+    def __post_init__(self):
+        super().__post_init__()
+        there = len(self.table.strategies)
+        if self.game == "table" and self.acts != there:
+            raise ParameterError(f"{self.registered_name}.acts = {self.acts}: the game of the table has {there}")
+
+    def _deal(self, key: Array, number: int) -> Games:
+        if self.game == "table":
+            return table_games(self.table.payoff(), number)
+        return (private_games if self.game == "private" else matrix_games)(key, number, self.acts)
+
     @property
     def agents(self) -> int:
         """Games of a step, which is what it costs."""
         return self.batch * self.updates
 
     def _newborn(self, key: Array) -> Any:
-        observed = self.acts if self.game == "private" else 2 * self.acts**2
+        observed = {"private": self.acts, "matrix": 2 * self.acts**2, "table": 1}[self.game]
         return newborn(key, observed, self.symbols, self.acts, self.hidden)
 
     def init(self, key: Array) -> Talkers:
@@ -228,7 +253,7 @@ class MatrixCommunication(Model):
 
     def _objective(self, agents: Any, key: Array) -> tuple[Array, None]:
         """What a batch asks to be minimised, summed over agents."""
-        games = DEALS[self.game](jax.random.fold_in(key, 0), self.batch, self.acts)
+        games = self._deal(jax.random.fold_in(key, 0), self.batch)
         coins = jax.random.uniform(jax.random.fold_in(key, 1), (2, AGENTS, self.batch))
         spoken, features = jax.vmap(talk)(agents, games.seen)
         said = drawn(spoken, coins[0])
@@ -241,7 +266,7 @@ class MatrixCommunication(Model):
         return asked.mean(1).sum(), None
 
     def observe(self, state: Talkers) -> dict[str, Array]:
-        games = DEALS[self.game](jax.random.key(0), EXAM, self.acts)
+        games = self._deal(jax.random.key(0), EXAM)
         use = message_use(policies(state.agents, games.seen), games.payoff)
         return {
             "reward": use.reward.mean(),
