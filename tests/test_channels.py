@@ -152,6 +152,24 @@ def test_noise_is_the_same_for_symbols_of_any_type():
         )
 
 
+def test_what_is_lost_closes_up_and_is_lost_as_often_as_said():
+    message = np.array([1, 2, 3, 4, 0, 9])
+    number = 4000
+    said = np.tile(message, (number, 1))
+    places = channels.deletion_places(jax.random.key(3), said, 0.3)
+    heard = np.asarray(channels.closed_up(said, places))
+    for row in heard[:200]:
+        left = row[: np.argmin(row)]
+        assert (np.diff(left) > 0).all(), "in order"
+        assert set(left) <= {1, 2, 3, 4}, "nothing new"
+        assert not row[len(left) :].any()
+    for symbol in range(1, 5):
+        assert abs((heard == symbol).any(1).mean() - 0.7) < 4 * np.sqrt(0.21 / number)
+    hot = np.asarray(channels.moved(jax.nn.one_hot(said, 10), places))
+    np.testing.assert_array_equal(np.asarray(information.contents(hot.argmax(-1))), heard)
+    np.testing.assert_allclose(hot.sum(-1), 1)
+
+
 def test_noise_at_its_ends():
     sent = jnp.array([[1, 2, 3, 0, 0]])
     for noisy in (replace(KEY, sent, 4, 0.0), erase(KEY, sent, 9, 0.0)):

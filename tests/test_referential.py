@@ -39,9 +39,13 @@ def play(model, points, steps, seed=0):
 
 @pytest.fixture(scope="module")
 def played():
-    """Six communities each: as they are, with noise that leaves nothing, and with a cost that nothing outweighs."""
-    conditions = {"plain": {}, "noise": {"noise": 1.0}, "cost": {"length_cost": 5.0}}
-    points = [{"noise": 0.0, "length_cost": 0.0} | changes for changes in conditions.values() for _ in range(6)]
+    """Six communities each: as they are, with noise, with losses that leave nothing, with a cost that is too high."""
+    conditions = {"plain": {}, "noise": {"noise": 1.0}, "dropout": {"dropout": 1.0}, "cost": {"length_cost": 5.0}}
+    points = [
+        {"noise": 0.0, "dropout": 0.0, "length_cost": 0.0} | changes
+        for changes in conditions.values()
+        for _ in range(6)
+    ]
     seen = play(LEARNS, points, 6)
     return {
         name: {key: np.asarray(value)[6 * i : 6 * i + 6] for key, value in seen.items()}
@@ -61,6 +65,12 @@ def test_where_every_symbol_is_another_less_is_understood(played):
     """What a symbol is not still tells a little, with K - 2 = 5 others alike."""
     assert played["noise"]["accuracy"].mean() < played["plain"]["accuracy"].mean() - 0.2
     assert played["noise"]["loss"].min() > played["plain"]["loss"].max()
+
+
+def test_where_every_symbol_is_lost_listeners_guess(played):
+    """All hear the same, nothing, so that the least loss is that of uniform guesses."""
+    assert played["dropout"]["loss"].min() > 0.9 * np.log(LEARNS.values)
+    assert played["plain"]["loss"].max() < played["dropout"]["loss"].min()
 
 
 def test_a_cost_that_nothing_outweighs_silences(played):
@@ -265,3 +275,25 @@ def test_the_task_is_really_learned():
     seen = play(model, [{"entropy": 0.3}] * 100, 5)
     assert (seen["accuracy"] > 0.985).mean() >= 0.95, "99 of 100 meanings or all"
     np.testing.assert_allclose(seen["chance"], 0.01)
+
+
+@pytest.mark.slow
+def test_newborns_learn_from_the_generation_before_and_replace_it():
+    model = ReferentialGame(**SMALL | {"updates": 1, "lessons": 400})
+    start = jax.jit(model.init)(jax.random.key(0))
+    # Who is sure of what to say teaches the same every time.
+    sure = jax.tree.map(lambda leaf: 30 * leaf, start.agents["speaker"])
+    start = start._replace(agents=start.agents | {"speaker": sure})
+    step, observe = jax.jit(model.step), jax.jit(model.observe)
+    first = step(start, jax.random.key(1))
+    second = step(first, jax.random.key(2))
+    same = [
+        np.allclose(x, y, atol=0.1) for x, y in zip(*map(jax.tree.leaves, (start.agents, first.agents)), strict=True)
+    ]
+    assert all(same), "the first generation has nobody to learn from"
+    taught, before = observe(second), observe(first)
+    assert (np.asarray(taught["messages"]) == np.asarray(before["messages"])).all(-1).mean() > 0.8
+    speaker = second.agents["speaker"]
+    assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(speaker)) < 8, "newborns, not the teachers"
+    # Listeners learned too, two that hear the same teachers: what they cannot tell apart is what nobody could.
+    assert taught["accuracy"] > before["accuracy"]

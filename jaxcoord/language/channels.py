@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxcoord.errors import ParameterError
 from jaxcoord.language import inputs
-from jaxcoord.language.information import contents, message_length
+from jaxcoord.language.information import contents, mask, message_length
 from jaxcoord.networks.graph import whole
 
 Array = jax.Array
@@ -75,6 +75,37 @@ def erasure_noise(key: Array, messages: Any, erased: int, error: Any) -> Array:
     messages = contents(messages)
     lost = jax.random.uniform(key, messages.shape) < error
     return jnp.where((messages != 0) & lost, jnp.asarray(erased, messages.dtype), messages)
+
+
+def deletion_places(key: Array, messages: Any, lost: Any) -> Array:
+    """`[..., L]` int32: where each symbol stands when some before the first 0 are lost and what follows closes up.
+
+    Args: `messages` `[..., L]`; `lost`, probability that a symbol is lost, may be traced.
+    Returns: -1 for a symbol that is lost; the terminator and what follows it never are.
+    """
+    lost = inputs.probability("lost", lost)
+    messages = jnp.asarray(messages)
+    stays = ~(mask(messages) & (jax.random.uniform(key, messages.shape) < lost))
+    return jnp.where(stays, jnp.cumsum(stays, -1, dtype=jnp.int32) - 1, -1)
+
+
+def moved(symbols: Array, places: Array) -> Array:
+    """`[..., L, K]`: one-hot symbols, or weights, at their new places; the terminator where nothing stands.
+
+    Args: `symbols` `[..., L, K]`; `places` `[..., L]` of `deletion_places`.
+    """
+    number = symbols.shape[-2]
+    at = (places[..., None] == jnp.arange(number)).astype(symbols.dtype)
+    empty = 1 - at.sum(-2)
+    ends = jax.nn.one_hot(0, symbols.shape[-1], dtype=symbols.dtype)
+    return jnp.einsum("...lm,...lk->...mk", at, symbols) + empty[..., None] * ends
+
+
+def closed_up(messages: Any, places: Array) -> Array:
+    """`[..., L]`: messages whose symbols stand at their places, 0 after them. Args: as for `moved`."""
+    messages = jnp.asarray(messages)
+    at = places[..., None] == jnp.arange(messages.shape[-1])
+    return contents(jnp.where(at, messages[..., None], 0).sum(-2, dtype=messages.dtype))
 
 
 def vector_noise(key: Array, vectors: Any, deviation: Any) -> Array:

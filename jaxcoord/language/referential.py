@@ -48,10 +48,11 @@ class ReferentialGame(Model):
     REINFORCE (reward: minus the listener's loss, less a cost per symbol; baseline: the mean of earlier batches;
     bonus: entropy) or, with `learning="gumbel"`, by straight-through gradients that pass the channel. With
     `candidates=0` the listener names every attribute; with n it picks the meaning among n, the others drawn at random.
+    With `lessons` a step is a generation: newborns who imitated the generation before, for so many updates, play on.
     An impatient listener's loss is the mean over all beginnings of a message; a lazy speaker pays once it is
     understood.
     Source: Lewis 1969; Lazaridou, Peysakhovich & Baroni 2017; Chaabouni et al. 2020; Kharitonov et al. 2021 (EGG);
-    Rita, Chaabouni & Dupoux 2020 (lazy and impatient).
+    Rita, Chaabouni & Dupoux 2020 (lazy and impatient); Ren et al. 2020 (generations).
     """
 
     learning_rate: float = param(1e-3, doc="step size of Adam", low=0, high=10)
@@ -59,6 +60,7 @@ class ReferentialGame(Model):
     length_cost: float = param(0.0, doc="lambda: reward lost per symbol", unit="nats", low=0)
     laziness: float = param(0.0, doc="a: the cost is lambda times the share understood in the last batch, to a", low=0)
     noise: float = param(0.0, doc="probability that a symbol arrives as another", low=0, high=1)
+    dropout: float = param(0.0, doc="probability that a symbol is lost; those after it close up", low=0, high=1)
     temperature: float = param(1.0, doc="tau of relaxed symbols, where gradients pass the channel", low=1e-3)
     exponent: float = param(0.0, doc="s: meaning r of those learned from is drawn with p ~ r^-s; 0: all alike", low=0)
     turnover: int = param(
@@ -84,6 +86,7 @@ class ReferentialGame(Model):
     embedding: int = static(32, doc="dimensions in which an agent represents a symbol", low=1, high=4096)
     batch: int = static(32, doc="meanings in a batch of one pair", low=1)
     updates: int = static(50, doc="batches in a step", low=1)
+    lessons: int = static(0, doc="batches from which newborns learn, who then replace everybody; 0: nobody", low=0)
 
     accuracy = observable(doc="share of meanings learned from that are wholly understood, greedy, mean of all pairs")
     attribute_accuracy = observable(doc="share of their attributes that are understood")
@@ -175,8 +178,10 @@ class ReferentialGame(Model):
         return Community(agents, jax.vmap(adams().init)(agents), none, order, jnp.zeros((), jnp.int32), none, none)
 
     def step(self, state: Community, key: Array) -> Community:
-        state = self._replace_one(state, jax.random.fold_in(key, 0))
         share = jnp.cumsum(power_law(self.meanings - self.held_out, self.exponent))
+        if self.lessons:
+            state = self._next_generation(state, share, jax.random.fold_in(key, 1 + self.updates))
+        state = self._replace_one(state, jax.random.fold_in(key, 0))
 
         def update(state: Community, number: Array) -> tuple[Community, None]:
             price = self.length_cost * state.understood**self.laziness
@@ -203,6 +208,43 @@ class ReferentialGame(Model):
         optimiser = fresh_adam(leaves, state.optimiser, jax.vmap(adams().init)(newborn))
         return state._replace(agents=state.agents | {"listener": listeners}, optimiser=optimiser)
 
+    def _next_generation(self, state: Community, share: Array, key: Array) -> Community:
+        """Newborns instead of all, each speaker and each listener taught by what one speaker says."""
+        newborn = jax.vmap(self._newborn)(jax.random.split(jax.random.fold_in(key, 0), self.pairs))
+        optimiser = jax.vmap(adams().init)(newborn)
+
+        def lesson(carry: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], None]:
+            agents, optimiser = carry
+            keys = jax.random.split(jax.random.fold_in(key, 1 + number), 3)
+            place = self._places(share, keys[0])
+            seen = self._seen(state.order[place])
+            messages, _ = self._speak(state.agents["speaker"], seen, keys[1])
+
+            def loss(agents: Any) -> Array:
+                score = lambda *given: self._speaker().apply(*given, method="score")  # noqa: E731
+                scores = jax.vmap(score)(agents["speaker"], seen, messages)
+                logits = jax.vmap(self._listener().apply)(agents["listener"], messages)
+                lost, _ = self._losses(logits, state.order, place, keys[2])
+                return (learning.imitation(scores, messages) + lost).mean(1).sum()
+
+            change, optimiser = jax.vmap(adams().update)(jax.grad(loss)(agents), optimiser)
+            return (jax.tree.map(lambda value, by: value - self.learning_rate * by, agents, change), optimiser), None
+
+        taught, _ = jax.lax.scan(lesson, (newborn, optimiser), jnp.arange(self.lessons))
+        agents, optimiser = renewed(state.step > 0, (state.agents, state.optimiser), taught)
+        return state._replace(agents=agents, optimiser=optimiser)
+
+    def _places(self, share: Array, key: Array) -> Array:
+        """`[P, n]` int32: places in the order of meanings, drawn for a batch of each speaker."""
+        coin = share[-1] * jax.random.uniform(key, (self.pairs, self.batch))
+        return jnp.minimum(jnp.searchsorted(share, coin, side="right"), share.shape[0] - 1)
+
+    def _speak(self, speakers: Any, seen: Array, key: Array) -> tuple[Array, Array]:
+        """Messages `[P, n, L]` about what is seen `[P, n, D]`, and their log-probabilities `[P, n, L, K]`."""
+        coins = jax.random.uniform(key, (self.pairs, self.batch, self.length))
+        speak = lambda weights, seen, coin: self._speaker().apply(weights, seen, coin, method="speak")  # noqa: E731
+        return jax.vmap(speak)(speakers, seen, coins)
+
     def _objective(
         self, agents: Any, baseline: Array, order: Array, share: Array, price: Array, key: Array
     ) -> tuple[Array, tuple[Array, Array, Array]]:
@@ -212,16 +254,13 @@ class ReferentialGame(Model):
         `price` `[P]` of a symbol.
         """
         keys = [jax.random.fold_in(key, purpose) for purpose in range(PURPOSES)]
-        coin = share[-1] * jax.random.uniform(keys[0], (self.pairs, self.batch))
-        place = jnp.minimum(jnp.searchsorted(share, coin, side="right"), share.shape[0] - 1)
+        place = self._places(share, keys[0])
         partner = jax.random.permutation(keys[1], self.pairs) if self.pairs > 1 else jnp.zeros(1, int)
         if self.learning == "gumbel":
             loss, right, scores, messages = self._through(agents, order[place], partner, price, keys)
         else:
-            coins = jax.random.uniform(keys[2], (self.pairs, self.batch, self.length))
-            speak = lambda weights, seen, coin: self._speaker().apply(weights, seen, coin, method="speak")  # noqa: E731
-            messages, scores = jax.vmap(speak)(agents["speaker"], self._seen(order[place]), coins)
-            heard = self._heard(messages, keys[3])[partner]
+            messages, scores = self._speak(agents["speaker"], self._seen(order[place]), keys[2])
+            heard = channels.closed_up(*self._heard(messages, keys[3]))[partner]
 
             def listen(heard: Array) -> tuple[Array, Array]:
                 logits = jax.vmap(self._listener().apply)(agents["listener"], heard)
@@ -258,9 +297,9 @@ class ReferentialGame(Model):
         )
         symbols, scores = jax.vmap(relax)(agents["speaker"], self._seen(number), coins)
         messages = information.contents(jnp.argmax(symbols, -1).astype(jnp.int32))
-        heard = self._heard(messages, keys[3])
+        heard, places = self._heard(messages, keys[3])
         replaced = jax.nn.one_hot(heard, self.vocabulary)
-        symbols = jnp.where((heard != messages)[..., None], replaced, symbols)
+        symbols = channels.moved(jnp.where((heard != messages)[..., None], replaced, symbols), places)
         read = lambda weights, given: self._listener().apply(weights, given, method="readings")  # noqa: E731
         logits = jax.vmap(read)(agents["listener"], symbols[partner])
         meant = self._meant(number[partner])[:, :, None]
@@ -272,11 +311,12 @@ class ReferentialGame(Model):
         loss = (ends * at_each).sum(-1) + cost - jax.lax.stop_gradient(cost)
         return loss, (ends * right).sum(-1), scores, messages
 
-    def _heard(self, messages: Array, key: Array) -> Array:
-        """What arrives of messages; with one symbol there is no other that it could be taken for."""
-        if self.vocabulary == 2:
-            return messages
-        return channels.symmetric_noise(key, messages, self.vocabulary, self.noise)
+    def _heard(self, messages: Array, key: Array) -> tuple[Array, Array]:
+        """What becomes of symbols, and where they arrive; with one symbol there is no other that it is taken for."""
+        heard = messages
+        if self.vocabulary > 2:
+            heard = channels.symmetric_noise(key, messages, self.vocabulary, self.noise)
+        return heard, channels.deletion_places(jax.random.fold_in(key, 1), heard, self.dropout)
 
     def _candidates(self, order: Array, place: Array, key: Array) -> Array:
         """`[..., C, A]`: the meaning at a place of the order, and others of those learned from, all different."""
@@ -343,7 +383,7 @@ class ReferentialGame(Model):
     @property
     def agents(self) -> int:
         """Samples of a step, which is what it costs."""
-        return self.pairs * self.batch * self.updates
+        return self.pairs * self.batch * (self.updates + self.lessons)
 
     def coords(self) -> Mapping[str, Sequence[Any]]:
         number = np.unique(np.linspace(0, self.meanings - 1, MEASURED).round()).astype(int)
