@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import networkx as nx
 import numpy as np
 import pytest
-from cases import assert_close, load
+from cases import assert_close, load, run
 
-from jaxcoord import random
 from jaxcoord.errors import ParameterError
 from jaxcoord.identity.agreement import (
     COMBINE,
@@ -287,29 +286,16 @@ def test_rounds_that_are_needed_suffice_and_no_fewer_do():
 # The model
 
 
-def ends(model, steps=60, populations=20):
-    def one(key):
-        state = jax.lax.fori_loop(
-            1,
-            steps + 1,
-            lambda t, state: model.step(state, random.step_key(key, t)),
-            model.init(random.step_key(key, 0)),
-        )
-        return model.observe(state)
-
-    return jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(1), populations))
-
-
 @pytest.mark.parametrize("kind", ["noise", "two-faced"])
 def test_a_model_with_as_many_liars_as_it_bears(kind):
-    found = ends(ResilientConsensus(Complete(), faults=2, liars=2, attack=kind, size=7))
+    found = run(ResilientConsensus(Complete(), faults=2, liars=2, attack=kind, size=7), 20, 60)
     assert (found["inside"] == 1).all()
     assert (found["spread"] < 1e-4).all()
     assert (found["rounds"] > 0).all()
 
 
 def test_a_model_with_more_liars_than_are_dropped():
-    found = ends(ResilientConsensus(Complete(), faults=1, liars=2, lie=9.0, size=7))
+    found = run(ResilientConsensus(Complete(), faults=1, liars=2, lie=9.0, size=7), 20, 60)
     assert (found["inside"] == 0).all()
 
 
