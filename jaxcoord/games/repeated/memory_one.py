@@ -37,7 +37,20 @@ def press_dyson_determinant(p: Any, q: Any, f: Any) -> Array:
     q = q[..., _SWAPPED]
     p, q, f = jnp.broadcast_arrays(p, q, f)
     own, theirs = jnp.array([1.0, 1.0, 0.0, 0.0]), jnp.array([1.0, 0.0, 1.0, 0.0])
-    return jnp.linalg.det(jnp.stack([p * q - own * theirs, p - own, q - theirs, f], -1))
+    return _determinant(jnp.stack([p * q - own * theirs, p - own, q - theirs, f], -1))
+
+
+def _determinant(matrix: Array) -> Array:
+    """`[...]`: of matrices `[..., 4, 4]`, by the minors of their upper and lower halves.
+
+    Who wants a ratio of two asks for two at once, which LAPACK in a batch may never finish (see `learning.value`).
+    """
+    one, two = np.triu_indices(4, 1)
+    upper, lower = (
+        matrix[..., row, one] * matrix[..., row + 1, two] - matrix[..., row, two] * matrix[..., row + 1, one]
+        for row in (0, 2)
+    )
+    return (upper * lower[..., ::-1] * np.array([1.0, -1, 1, 1, -1, 1])).sum(-1)
 
 
 def with_errors(p: Any, noise: Any = 0.0, perception: Any = 0.0) -> Array:
