@@ -27,7 +27,7 @@ OTHER = "other program"
 LONG = 48  # steps of a hundred updates
 FREE = {"entropy": 0.05}
 RESET = FREE | {"turnover": 6}
-SQUEEZE = {"caps": [6, 5, 4, 3, 2], "caps_from": [0, 3, 6, 9, 15]}
+SQUEEZE: dict[str, Any] = {"caps": [6, 5, 4, 3, 2], "caps_from": [0, 3, 6, 9, 15]}
 CONDITIONS: dict[str, dict[str, Any]] = {
     "free": FREE,
     "cost": FREE | {"length_cost": 0.1},
@@ -43,6 +43,11 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "turnover + person": RESET | {"human_share": 0.25},
 }
 TAUGHT = {"free + students": FREE, "turnover + students": RESET}  # with 50 lessons, every second step
+HELPED: dict[str, dict[str, Any]] = {  # where people's protocol does not fit the channel
+    "squeeze + anchor": SQUEEZE | {"entropy": 0.02, "anchor": 0.1},
+    "squeeze + supervision": SQUEEZE | {"entropy": 0.02, "supervision": 0.3},
+    "squeeze + person": SQUEEZE | {"entropy": 0.02, "human_share": 0.25},
+}
 AUDITED = {
     "free + audit": FREE | {"audit": 0.9},
     "turnover + audit": RESET | {"audit": 0.9},
@@ -54,7 +59,7 @@ SEEN = ("task_accuracy", "comprehension", "comprehension_low", "comprehension_hi
         "messages")  # fmt: skip
 PROBED = (*SEEN, "fresh_accuracy", "linear_probe", "linear_control")
 VILLAGE = {"attributes": 2, "values": 4, "vocabulary": 12, "length": 6, "hidden": 24, "embedding": 8, "school": 300}
-VILLAGE_SQUEEZE = {"caps": [4, 3, 2, 1, 1], "caps_from": [0, 6, 12, 18, 18]}
+VILLAGE_SQUEEZE: dict[str, Any] = {"caps": [4, 3, 2, 1, 1], "caps_from": [0, 6, 12, 18, 18]}
 SYMBOLS = "·", "ABC", "1234", "αβγδεζηθ"
 
 
@@ -164,6 +169,9 @@ def published(data: xr.Dataset) -> list[Row]:
         rows.append(
             Row(f"{condition}: comprehension at two symbols", mean("comprehension", condition), value, 0.1, OTHER)
         )
+    for condition, value in zip(HELPED, (0.32, 0.32, 0.31), strict=True):
+        rows.append(Row(f"{condition}: comprehension at two symbols", mean("comprehension", condition), value, 0.1,
+                        OTHER))  # fmt: skip
     rows.append(Row("squeeze: comprehension at three symbols, markers dropped",
                     mean("comprehension", "squeeze", 15), 0.95, 0.06, OTHER))  # fmt: skip
     return rows
@@ -237,7 +245,8 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
         table = talked(LanguageDrift(), CONDITIONS, LONG, 6, 3, out / name / "table", fresh, PROBED)
         pupils = LanguageDrift(lessons=50)
         more = talked(pupils, TAUGHT, LONG, 6, 3, out / name / "table_students", fresh, PROBED)
-        table = xr.concat([table, more], "condition")
+        cut = talked(LanguageDrift(), HELPED, LONG, 6, 3, out / name / "table_squeeze", fresh, PROBED)
+        table = xr.concat([table, more, cut], "condition")
         rows += published(table)
         rows.append(Row("thousand: comprehension after school", float(still.comprehension.mean()), 1, 0.01, OTHER))
         console.print(outcome(table))

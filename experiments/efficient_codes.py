@@ -114,7 +114,7 @@ def run(out: Path, small: bool = False, fresh: bool = False) -> Verdict:
     """Let communities invent codes under several pressures, compare lengths with frequencies, print and draw."""
     store = out / ("efficient_codes" + ("_small" if small else ""))
     names = ["no pressure", BOTH] if small else list(CONDITIONS)
-    codes = invented(names, 8 if small else 12, 24 if small else 40, store, fresh)
+    codes = invented(names, 8 if small else 12, 24 if small else 100, store, fresh)
     path = store / "figures" / "efficient_codes.png"
     figures.save(draw(codes), path)
     return Verdict("efficient-codes: measured against Chaabouni et al. 2019, Rita et al. 2020", compare(codes), [path])

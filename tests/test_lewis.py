@@ -237,7 +237,7 @@ def test_mutation_leaves_no_partial_pooling():
         (lambda: lewis.pure_strategies(9, 9), r"places = 9: 9\*\*9 pure strategies"),
         (lambda: LewisReplicator(dynamics="two-population"), "did you mean 'two-populations'"),
         (lambda: LewisReplicator([1.0]), "two states or more"),
-        (lambda: LewisReplicator([0.0, 0.0]), "weights that are not all 0"),
+        (lambda: LewisReplicator([0.0, 0.0]), "weights above 0"),
         (lambda: LewisReplicator([-1.0, 2.0]), "out of range"),
     ],
 )
