@@ -18,15 +18,11 @@ def adam() -> Any:
     return optax.scale_by_adam()
 
 
-def adams(labels: Any = None) -> Any:
-    """One Adam for the speaker and one for the listener, each with its own count of steps.
-
-    Args: `labels`, "speaker" and "listener" in the place of theirs in the tree of agents; a dict of both by default.
-    """
+def adams() -> Any:
+    """One Adam for the speaker and one for the listener, in a dict of both, each with its own count of steps."""
     import optax
 
-    labels = {name: name for name in AGENTS} if labels is None else labels
-    return optax.multi_transform({name: adam() for name in AGENTS}, labels)
+    return optax.multi_transform({name: adam() for name in AGENTS}, {name: name for name in AGENTS})
 
 
 def renewed(due: Array, old: Any, new: Any) -> Any:
