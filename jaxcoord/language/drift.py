@@ -265,6 +265,7 @@ class LanguageDrift(Model):
         auditor = jax.tree.map(lambda leaf: leaf[0], state.readers[0])
         read = jax.vmap(lambda said: jax.nn.softmax(self._listener().apply(auditor, said)))(channels.cap(said, cap))
         understood = jax.vmap(language_comprehension, (None, 0))(self.meanings, read).score.mean()
+        # A score of -1 may round to less: where nobody audits, none is too low.
         allowed = (changed <= self.most_change) & ((understood >= self.audit) | (jnp.asarray(self.audit) <= -1))
         agents = agents._replace(speaker=renewed(allowed, state.agents.speaker, agents.speaker))
         agents = learning.unless_diverged(agents)

@@ -80,13 +80,17 @@ class People(NamedTuple):
 USUAL = People()
 
 
+def _fits(length: int, attributes: int) -> None:
+    if whole("length", length, 1) < 2 * attributes:
+        raise ParameterError(f"length = {length}: people need {2 * attributes} symbols for {attributes} attributes")
+
+
 def human_code(attributes: int, values: int, length: int) -> np.ndarray:
     """`[V^A, L]` int32: what people say where nothing slips, "marker value" for each attribute, padded with 0.
 
     Raises: ParameterError where the message, 2 A symbols, is longer than L.
     """
-    if whole("length", length, 1) < 2 * attributes:
-        raise ParameterError(f"length = {length}: people need {2 * attributes} symbols for {attributes} attributes")
+    _fits(length, attributes)
     meanings = all_meanings(attributes, values)
     code = np.zeros((len(meanings), length), np.int32)
     code[:, 0 : 2 * attributes : 2] = 1 + np.arange(attributes)
@@ -102,8 +106,7 @@ def speak_human(key: Array, meanings: Array, length: int, vocabulary: int, peopl
     Raises: ParameterError where L is too short or a value has no symbol.
     """
     number, attributes = meanings.shape
-    if length < 2 * attributes:
-        raise ParameterError(f"length = {length}: people need {2 * attributes} symbols for {attributes} attributes")
+    _fits(length, attributes)
     meanings = integers("meanings", meanings, "n, A", vocabulary - 1 - attributes)
     coins = jax.random.uniform(jax.random.fold_in(key, 0), (number, 2 * attributes + 1))
     shuffled = jnp.argsort(coins[:, :attributes], axis=1)
